@@ -30,7 +30,7 @@ from auth.store import (
 from infra.database import ReadSession, Session
 from plants.rules.identification.codes import HUB, PLANT_NUMBER_MAX, plant_code
 from plants.rules.identification.refusals import CODE_TAKEN
-from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.materials.refusals import not_defined
 from plants.rules.values.refusals import RULE_PRINTABLE, RULE_RANGE, TEXT_INVALID, Refusal, message
 
 FINGERPRINT_RULE: Final = message("RULE_FINGERPRINT", "the fingerprint that the plant sent, {fingerprint}")
@@ -199,7 +199,7 @@ def decide(session: Session, *, actor: Actor, code: str, shown: str, approved: b
     row = session.get(Invitation, code, with_for_update=True)
     found = None if row is None else _invited(row)
     if row is None or found is None or not found.waits:
-        raise Refusal(NOT_DEFINED, thing="plant", code=code)
+        raise not_defined("plant", code)
     if found.fingerprint != shown:
         raise Refusal(TEXT_INVALID, field="fingerprint", rule=FINGERPRINT_RULE(fingerprint=found.fingerprint))
     row.decided_at, row.approved = now, approved

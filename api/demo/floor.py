@@ -119,9 +119,9 @@ class Floor:
             order["lines"] = [
                 {"batchCode": batch, "quantity": _quantity(amount - missing, unit), "locationCode": location}
             ]
-        wanted = "... on TransferReceived { transfer { lines { received { amount } } } }"
+        wanted = "... on TransferReceived { transfer { lines(first: 100) { nodes { received { amount } } } } }"
         done = self._operator.do("receiveTransfer", wanted, order)
-        return int(sum(Decimal(line["received"]["amount"]) for line in done["transfer"]["lines"]))
+        return int(sum(Decimal(line["received"]["amount"]) for line in done["transfer"]["lines"]["nodes"]))
 
     def ship(self, customer: str, lines: Sequence[Line], order: str, at: datetime) -> None:
         """The operator ships goods to a customer."""

@@ -22,6 +22,7 @@ from plants.commands.directives.directives import GroupCommand
 from plants.commands.execution import Command, CommandContext
 from plants.rules.identification.codes import HUB
 from plants.rules.ledger.events import Entry
+from plants.rules.values.actors import Author
 from plants.rules.values.scope import PlantScope
 from plants.store.materials.plants import known_plants
 from plants.store.replication.status import PlantReplication, replication_status
@@ -317,6 +318,25 @@ class Info(strawberry.Info[Context, None]):
             return entries
 
         return await self._submit(work)
+
+    async def work(
+        self,
+        command: Command[Order],
+        work: Callable[[Session, Author, CommandContext], T],
+        input: MutationInput,
+    ) -> T:
+        """Run a function on the writer that runs the field's command for many rows. Raises what the function raises."""
+        services, author = self.services, self.context.actor.author
+        self.access.check_command(command)
+        self.require(services.plant)
+
+        def run(session: Session) -> T:
+            at, request = input.occurred_at, str(input.request_id)
+            return work(
+                session, author, CommandContext(services.plant, services.clock.now(), at, request, input.reason)
+            )
+
+        return await self._submit(run)
 
     async def _submit(self, work: Callable[[Session], T]) -> T:
         # Shielded: a client that disconnects must not cancel a transaction that may have begun.

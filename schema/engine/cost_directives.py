@@ -1,7 +1,8 @@
 """The directives @cost and @listSize of the GraphQL cost specification, and the list sizes of a schema.
 
 Source: IBM, GraphQL Cost Directives, https://ibm.github.io/graphql-specs/cost-spec.html. A connection and a plain list
-with `first` are sized by that argument. Any other list is sized by the maximum that its description states.
+with `first` are sized by that argument. A list with one element for each of a required list argument is sized by the
+length of that. Any other list is sized by the maximum that its description states.
 """
 
 import re
@@ -77,9 +78,10 @@ class ListSize:
     )
 
 
-def weighing(weight: int | None) -> tuple[Cost, ...]:
-    """Return the directives for a declared weight; none without one."""
-    return () if weight is None else (Cost(weight=str(weight)),)
+def weighing(weight: int | None, size: int | None = None) -> tuple[Cost | ListSize, ...]:
+    """Return the directives for a declared weight and a declared size of a list; none without them."""
+    cost = () if weight is None else (Cost(weight=str(weight)),)
+    return cost if size is None else (*cost, ListSize(assumed_size=size, require_one_slicing_argument=UNSET))
 
 
 def output_fields(made: GraphQLSchema) -> Iterator[tuple[GraphQLNamedType, str, GraphQLField]]:
@@ -95,12 +97,13 @@ def returns_list(kind: GraphQLOutputType) -> bool:
 
 
 def declare_list_sizes(made: GraphQLSchema) -> None:
-    """Add @listSize to the declaration of each field whose list size is known."""
+    """Add @listSize to the declaration of each field whose list size is known, unless the declaration has it."""
     for _, _, field in output_fields(made):
         declared, size = field.extensions.get(DEFINITION), _size_of(field)
-        if size is not None and isinstance(declared, StrawberryField):
-            others = [one for one in declared.directives if not isinstance(one, ListSize)]
-            declared.directives = [*others, size]
+        if size is None or not isinstance(declared, StrawberryField):
+            continue
+        if not any(isinstance(one, ListSize) for one in declared.directives):
+            declared.directives = [*declared.directives, size]
 
 
 def stated_maximum(description: str | None) -> int | None:
@@ -123,7 +126,14 @@ def _size_of(field: GraphQLField) -> ListSize | None:
             require_one_slicing_argument=False,
         )
     stated = stated_maximum(field.description) if returns_list(field.type) else None
-    return None if stated is None else ListSize(assumed_size=stated, require_one_slicing_argument=UNSET)
+    if stated is None:
+        return None
+    given = [name for name, one in field.args.items() if is_non_null_type(one.type) and is_list_type(one.type.of_type)]
+    return ListSize(
+        assumed_size=stated,
+        slicing_arguments=given or UNSET,
+        require_one_slicing_argument=False if given else UNSET,
+    )
 
 
 def sized_fields(kind: GraphQLNamedType) -> list[str]:

@@ -10,9 +10,9 @@ from strawberry.types.execution import StreamExecutionResult
 from infra.messages import Notice, message
 from plants.rules.values.instants import format_instant, readable_instant
 from schema.engine.budgets import Balance
-from schema.engine.costs import operation_cost, uncached_cost
+from schema.engine.costs import kept_cost, operation_cost
 from schema.engine.errors import WordedError
-from schema.engine.limits import CACHED_DOCUMENT_CHARACTERS_MAX, COST_MAX, EXCEEDED
+from schema.engine.limits import COST_MAX, EXCEEDED, kept_document
 
 COST_TOO_HIGH: Final = message(
     "COST_TOO_HIGH",
@@ -44,13 +44,13 @@ class CostLimits(SchemaExtension):
         running = self.execution_context
         if not running.pre_execution_errors:
             assert running.graphql_document is not None
-            short = len(running.query or "") <= CACHED_DOCUMENT_CHARACTERS_MAX
-            cost = operation_cost if short else uncached_cost
-            self.requested = cost(
-                running.schema._schema,  # noqa: SLF001
-                running.graphql_document,
-                running._provided_operation_name,  # noqa: SLF001
-                running.variables or {},
+            kept = kept_document(running.query)
+            asked = running._provided_operation_name, running.variables or {}  # noqa: SLF001
+            schema = running.schema._schema  # noqa: SLF001
+            self.requested = (
+                operation_cost(schema, running.graphql_document, *asked)
+                if kept is None
+                else kept_cost(schema, kept, *asked)
             )
             refusal = self._refusal()
             running.pre_execution_errors = [] if refusal is None else [refusal]

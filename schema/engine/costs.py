@@ -22,6 +22,8 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     IntValueNode,
+    ListTypeNode,
+    ListValueNode,
     NonNullTypeNode,
     OperationDefinitionNode,
     SelectionNode,
@@ -33,13 +35,14 @@ from graphql import (
 )
 
 from schema.engine.cost_directives import DEFINITION, Cost, ListSize, output_fields, returns_list
-from schema.engine.limits import PAGE_MAX
+from schema.engine.limits import PAGE_MAX, KeptDocument
 
 CACHED_COSTS: Final = 2_048
 LIST_ASSUMED: Final = 100  # without @listSize
 INTROSPECTION: Final = {"__schema": 100, "__type": 10}
 
 Value = int | bool | None
+Values = tuple[tuple[str, Value], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +73,25 @@ def prices(schema: GraphQLSchema) -> Mapping[str, Mapping[str, Price]]:
 def operation_cost(
     schema: GraphQLSchema, document: DocumentNode, name: str | None, variables: Mapping[str, Any]
 ) -> int:
-    """Return the cost of an operation of a valid document, kept for each document and the sizes in its variables."""
-    return _kept_cost(schema, document, name, _sizes(_operation(document, name), variables))
-
-
-def uncached_cost(schema: GraphQLSchema, document: DocumentNode, name: str | None, variables: Mapping[str, Any]) -> int:
     """Return the cost of an operation of a valid document."""
     return _cost(schema, document, name, _sizes(_operation(document, name), variables))
 
 
-def _cost(
-    schema: GraphQLSchema, document: DocumentNode, name: str | None, values: tuple[tuple[str, Value], ...]
-) -> int:
+def kept_cost(schema: GraphQLSchema, kept: KeptDocument, name: str | None, variables: Mapping[str, Any]) -> int:
+    """Return the cost of an operation of a valid document, kept for the document and the sizes in its variables."""
+    return _kept_cost(schema, kept, name, _sizes(_operation(kept.node, name), variables))
+
+
+@lru_cache(CACHED_COSTS)
+def _kept_cost(schema: GraphQLSchema, kept: KeptDocument, name: str | None, values: Values) -> int:
+    return _cost(schema, kept.node, name, values)
+
+
+def _cost(schema: GraphQLSchema, document: DocumentNode, name: str | None, values: Values) -> int:
     operation = _operation(document, name)
     root = schema.get_root_type(operation.operation)
     assert root is not None
     return _Count(schema, document, dict(values)).of([operation.selection_set], root, {})
-
-
-_kept_cost = lru_cache(CACHED_COSTS)(_cost)
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
@@ -99,8 +102,8 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
     )
 
 
-def _sizes(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> tuple[tuple[str, Value], ...]:
-    """Return the values of the variables that can change a cost: those of the types Int and Boolean."""
+def _sizes(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Values:
+    """Return the values of the variables that can change a cost: of the types Int and Boolean, and lengths of lists."""
     found: list[tuple[str, Value]] = []
     for one in operation.variable_definitions or ():
         kind = one.type.type if isinstance(one.type, NonNullTypeNode) else one.type
@@ -108,6 +111,8 @@ def _sizes(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> 
             name = one.variable.name.value
             given = variables[name] if name in variables else _literal(one.default_value)
             found.append((name, _plain(given)))
+        elif isinstance(kind, ListTypeNode) and isinstance(variables.get(one.variable.name.value), list):
+            found.append((one.variable.name.value, min(len(variables[one.variable.name.value]), PAGE_MAX)))
     return tuple(found)
 
 
@@ -124,6 +129,8 @@ def _plain(value: object) -> Value:
 def _literal(node: ValueNode | None) -> Value:
     if isinstance(node, IntValueNode):
         return _plain(int(node.value))
+    if isinstance(node, ListValueNode):
+        return min(len(node.values), PAGE_MAX)
     return node.value if isinstance(node, BooleanValueNode) else None
 
 

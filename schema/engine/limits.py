@@ -45,7 +45,7 @@ class Limit(int):
         return made
 
 
-BODY_BYTES_MAX: Final = Limit(256 * 1024, "Bytes of a request's body, and of a message on a WebSocket.")
+BODY_BYTES_MAX: Final = Limit(4 * 1024 * 1024, "Bytes of a request's body, and of a message on a WebSocket.")
 BODY_SECONDS_MAX: Final = Limit(20, "Seconds in which the body must arrive.")
 TOKENS_MAX: Final = Limit(2_000, "Tokens of a document.")
 DEPTH_MAX: Final = Limit(15, "Depth of a document.")
@@ -176,8 +176,26 @@ def _validate(schema: GraphQLSchema, document: DocumentNode, rules: tuple[Any, .
     return tuple(errors or validate(schema, document, rules[1:], max_errors=ERRORS_MAX))
 
 
-_parse_cached = lru_cache(CACHED_DOCUMENTS)(_parse)
-_validate_cached = lru_cache(CACHED_DOCUMENTS)(_validate)
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptDocument:
+    """A parsed document that is compared by identity. The hash of a syntax tree would visit all of it."""
+
+    node: DocumentNode
+
+
+def kept_document(query: str | None) -> KeptDocument | None:
+    """Return the parsed document of a short text; None for a long one, which is not kept."""
+    return _parse_kept(query) if query and len(query) <= CACHED_DOCUMENT_CHARACTERS_MAX else None
+
+
+@lru_cache(CACHED_DOCUMENTS)
+def _parse_kept(query: str) -> KeptDocument:
+    return KeptDocument(_parse(query))
+
+
+@lru_cache(CACHED_DOCUMENTS)
+def _validate_kept(schema: GraphQLSchema, kept: KeptDocument, rules: tuple[Any, ...]) -> tuple[GraphQLError, ...]:
+    return _validate(schema, kept.node, rules)
 
 
 class DocumentLimits(SchemaExtension):
@@ -190,10 +208,10 @@ class DocumentLimits(SchemaExtension):
         """Parse at most TOKENS_MAX tokens. Syntax errors are left to the executor."""
         running = self.execution_context
         running.parse_options["max_tokens"] = TOKENS_MAX
-        query = running.query or ""
-        if 0 < len(query) <= CACHED_DOCUMENT_CHARACTERS_MAX:
-            with suppress(GraphQLError, RecursionError):
-                running.graphql_document = _parse_cached(query)
+        with suppress(GraphQLError, RecursionError):
+            kept = kept_document(running.query)
+            if kept is not None:
+                running.graphql_document = kept.node
         yield
 
     def on_validate(self) -> Iterator[None]:
@@ -201,10 +219,13 @@ class DocumentLimits(SchemaExtension):
         running = self.execution_context
         assert running.graphql_document is not None
         rules = OPEN_RULES if sees_schema(running.context.actor) else CLOSED_RULES
-        short = len(running.query or "") <= CACHED_DOCUMENT_CHARACTERS_MAX
-        check = _validate_cached if short else _validate
+        schema, kept = running.schema._schema, kept_document(running.query)  # noqa: SLF001
         try:
-            found = check(running.schema._schema, running.graphql_document, rules)  # noqa: SLF001
+            found = (
+                _validate(schema, running.graphql_document, rules)
+                if kept is None
+                else _validate_kept(schema, kept, rules)
+            )
             running.pre_execution_errors = list(found)
         except RecursionError:
             running.pre_execution_errors = [too_deep()]

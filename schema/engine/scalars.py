@@ -9,16 +9,8 @@ import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
 from infra.messages import Notice, message
-from plants.rules.identification.codes import BATCH_CODE_LENGTH_MAX, GS1_SET_82, PLANT_CODE_PATTERN
-from plants.rules.identification.refusals import (
-    BATCH_CODE_CHARACTERS,
-    BATCH_CODE_INVALID,
-    BATCH_CODE_LENGTH,
-    CODE_INVALID,
-    RULE_PLANT_CODE,
-)
 from plants.rules.values.instants import format_instant, from_micros
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import RefusalCode
 from schema.engine.errors import WordedError
 
 BatchCode = NewType("BatchCode", str)
@@ -132,22 +124,13 @@ def read_url(value: object) -> str:
 
 
 def read_batch_code(value: object) -> str:
-    """Return a text in the form of a batch code. The batch need not exist."""
-    text = _text("BatchCode", value)
-    if not 1 <= len(text) <= BATCH_CODE_LENGTH_MAX:
-        why = BATCH_CODE_LENGTH(limit=BATCH_CODE_LENGTH_MAX)
-        raise Refusal(BATCH_CODE_INVALID, code=text[:SHOWN_MAX], why=why)
-    if not GS1_SET_82.issuperset(text):
-        raise Refusal(BATCH_CODE_INVALID, code=text, why=BATCH_CODE_CHARACTERS())
-    return text
+    """Return a batch code as it was scanned or typed. A malformed code names no batch: each lookup answers so."""
+    return _text("BatchCode", value)
 
 
 def read_plant_code(value: object) -> str:
-    """Return a text in the form of a plant code."""
-    text = _text("PlantCode", value)
-    if not PLANT_CODE_PATTERN.fullmatch(text):
-        raise Refusal(CODE_INVALID, code=text[:SHOWN_MAX], thing="plant", rule=RULE_PLANT_CODE())
-    return text
+    """Return a plant code as it was typed. A malformed code names no plant: each lookup answers so."""
+    return _text("PlantCode", value)
 
 
 def read_request(value: object) -> str:
@@ -207,10 +190,13 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
     ),
     BatchCode: _scalar(
         "BatchCode",
-        "The code on a batch label: its plant code first, at most 20 characters of GS1 character set 82.",
+        "The code on a batch label: its plant code first, at most 20 characters of GS1 character set 82. "
+        "Any other text is a code that no batch has.",
         read_batch_code,
     ),
-    PlantCode: _scalar("PlantCode", "A plant code: 2 to 4 of A-Z and 0-9.", read_plant_code),
+    PlantCode: _scalar(
+        "PlantCode", "A plant code: 2 to 4 of A-Z and 0-9. Any other text is a code that no plant has.", read_plant_code
+    ),
     RequestId: _scalar(
         "UUID",
         "A UUID in canonical form, made by the client.",

@@ -1,12 +1,13 @@
 """Plants: their names and codes."""
 
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Final, Self
 
 import strawberry
 
 from auth.permissions import Permission
 from plants.store.materials.plants import PlantSeen, plants_by_code, plants_by_number, plants_in
 from schema.engine.context import Info
+from schema.engine.cost_directives import FOR_EACH_ASSUMED
 from schema.engine.fields import argument, described, field, object_type
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
@@ -73,6 +74,10 @@ async def _find(info: Info, numbers: tuple[int, ...]) -> Plant | None:
     return await plant_numbered(info, numbers[0])
 
 
+PLANTS_MAX: Final = 1_000
+"""The limit of plants of a group that lists show."""
+
+
 async def plants_seen(info: Info) -> list[Plant]:
     """Return the plants whose batches or replication the caller may see, by number."""
     seen = await info.read_under(Permission.BATCH_READ, plants_in)
@@ -80,9 +85,20 @@ async def plants_seen(info: Info) -> list[Plant]:
     return [Plant.of(one) for one in sorted({*seen, *watched}, key=lambda one: one.number)]
 
 
-@query("Lists the plants that you may see, by number.", permission=(Permission.BATCH_READ, Permission.REPLICATION_READ))
+async def plants_listed(info: Info) -> list[Plant]:
+    """Return the first PLANTS_MAX of `plants_seen`, and count them as rows of the answer."""
+    found = (await plants_seen(info))[:PLANTS_MAX]
+    info.context.spend(len(found))
+    return found
+
+
+@query(
+    f"Lists the plants that you may see, by number. There are at most {PLANTS_MAX}.",
+    permission=(Permission.BATCH_READ, Permission.REPLICATION_READ),
+    size=FOR_EACH_ASSUMED,
+)
 async def plants(info: Info) -> list[Plant]:
-    return await plants_seen(info)
+    return await plants_listed(info)
 
 
 @query(

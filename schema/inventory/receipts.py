@@ -43,7 +43,7 @@ class ReceiveBatchInput(MutationInput):
     grade: str | None = described("Grade.", default=None)
     attributes: list[BatchAttributeInput] = described("Properties of the batch.", default_factory=list)
     aliases: list[BatchAliasInput] = described("Aliases of the batch.", default_factory=list)
-    quarantine: str | None = described("Reason for a hold that starts with the receipt. Null for none.", default=None)
+    hold_reason: str | None = described("Reason for a hold that starts with the receipt. Null for none.", default=None)
 
 
 @object_type
@@ -54,7 +54,8 @@ class BatchReceived(Recorded):
 
 
 @mutation(
-    "Receive goods. This creates a batch with a code and puts it in stock at the location.",
+    "Receive goods. This creates a batch with a code and puts it in stock at the location. "
+    'Example: `{ materialCode: "RM-MILK", quantity: { amount: "100", unit: "KGM" }, locationCode: "A1" }`.',
     roles=PLANT_ONLY,
     permission=Permission.BATCH_RECEIVE,
     command=receipts.receive_batch,
@@ -90,5 +91,5 @@ def _delivery(input: ReceiveBatchInput) -> receipts.Delivery:
         grade=input.grade,
         attributes=attributes(input.attributes),
         aliases=tuple(alias.order for alias in input.aliases),
-        quarantine=input.quarantine,
+        quarantine=input.hold_reason,
     )

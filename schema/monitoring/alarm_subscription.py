@@ -2,18 +2,20 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, Final
 
 from auth.permissions import Permission
 from infra.database import ReadSession
 from plants.rules.values.scope import PlantScope
-from plants.store.monitoring.overview import AlarmSeen, alarms_seen
+from plants.store.monitoring.overview import AlarmSeen, AlarmsFilter, alarms_page
 from schema.engine.context import Info
-from schema.engine.fields import argument, described, input_type, object_type
-from schema.engine.filters import CodeFilter, criterion
+from schema.engine.fields import argument, described, object_type
 from schema.engine.operations import subscription
 from schema.engine.streams import StateAfter, States, follow_states
-from schema.monitoring.alarms import ALARMS_MAX, Alarm
+from schema.monitoring.alarms import Alarm, AlarmFilter
+
+ALARMS_MAX: Final = 200
 
 
 @object_type
@@ -22,17 +24,6 @@ class AlarmEvent:
 
     cursor: str = described("Signed cursor of this event, for `after`.")
     alarm: Alarm = described("Alarm. It has an end if it is over.")
-
-
-@input_type
-class AlarmFilter:
-    """Filters alarms. A field that is not given does not filter."""
-
-    kind: CodeFilter | None = described("Kind of alarm.", default=None)
-
-    def passes(self, seen: AlarmSeen) -> bool:
-        kinds = criterion(self.kind)
-        return kinds is None or kinds.admits(seen.kind)
 
 
 @subscription(
@@ -45,16 +36,16 @@ async def alarms(
     filter: Annotated[AlarmFilter | None, argument("Filter. Without it, all.")] = None,
     after: StateAfter = None,
 ) -> AsyncIterator[AlarmEvent]:
-    states = _states(filter or AlarmFilter(), info.services.plant)
+    states = _states(replace((filter or AlarmFilter()).criteria, own=info.services.plant))
     async with aclosing(follow_states(info, "alarms", after, states, unsent=_has_ended)) as events:
         async for cursor, seen in events:
             yield AlarmEvent(cursor=cursor, alarm=Alarm.of(seen, info.context.language))
 
 
-def _states(wanted: AlarmFilter, own: int) -> States[AlarmSeen]:
+def _states(wanted: AlarmsFilter) -> States[AlarmSeen]:
     def states(reads: ReadSession, scope: PlantScope) -> Mapping[str, tuple[object, AlarmSeen]]:
-        found = alarms_seen(reads, scope, own=own, over=True, first=ALARMS_MAX)
-        return {f"{one.kind}:{one.about}": (one, one) for one in found if wanted.passes(one)}
+        found = alarms_page(reads, scope, wanted, None, ALARMS_MAX)
+        return {f"{one.kind}:{one.about}": (one, one) for one in found}
 
     return states
 

@@ -1,19 +1,21 @@
 """The signed-in user, as shown to themselves."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import strawberry
 
 from auth.actors import GROUP, Role
 from auth.permissions import Permission, may
 from schema.engine.context import Info
+from schema.engine.cost_directives import FOR_EACH_ASSUMED
 from schema.engine.fields import argument, described, enum_type, field, object_type
 from schema.engine.operations import query
 from schema.engine.scalars import PermissionName, PlantCode
-from schema.group.plants import Plant, plants_seen
+from schema.group.plants import PLANTS_MAX, Plant, plants_listed, plants_seen
 from schema.people.actors import Actor
 
 enum_type(Role, name="PersonRole")
+ROLES_MAX: Final = 1_000
 
 
 @object_type
@@ -40,23 +42,28 @@ class Viewer:
 
     actor: Actor = described("Actor of what you record.")
     name: str = described("Name as printed with signatures.")
-    roles: list[ViewerRole] = described("Roles of the user.")
 
-    @field("Plants that the user may see.")
+    @field(f"Roles of the user, at most {ROLES_MAX}, by plant.")
+    def roles(self, info: Info) -> list[ViewerRole]:
+        grants = sorted(info.context.actor.grants)[:ROLES_MAX]
+        info.context.spend(len(grants))
+        return [ViewerRole(role=grant.role, plant_number=grant.plant_number) for grant in grants]
+
+    @field(f"Plants that the user may see, by number. There are at most {PLANTS_MAX}.", size=FOR_EACH_ASSUMED)
     async def plants(self, info: Info) -> list[Plant]:
-        return await plants_seen(info)
+        return await plants_listed(info)
 
     @field("Permissions of the user at a plant, by name. There are fewer than 100. At an unknown plant there are none.")
     async def permissions(
         self,
         info: Info,
-        plant: Annotated[
+        plant_code: Annotated[
             PlantCode | None, argument("Plant code. Without it, this node's plant, or the whole group at the hub.")
         ] = None,
     ) -> list[PermissionName]:
         number = info.services.plant
-        if plant is not None:
-            found = next((one.number for one in await plants_seen(info) if one.code == plant), None)
+        if plant_code is not None:
+            found = next((one.number for one in await plants_seen(info) if one.code == plant_code), None)
             if found is None:
                 return []
             number = found
@@ -66,5 +73,4 @@ class Viewer:
 @query("Returns the signed-in user.", permission=None)
 async def viewer(info: Info) -> Viewer:
     actor = info.context.actor
-    roles = [ViewerRole(role=grant.role, plant_number=grant.plant_number) for grant in sorted(actor.grants)]
-    return Viewer(actor=Actor.of(actor.actor_id), name=actor.name, roles=roles)
+    return Viewer(actor=Actor.of(actor.actor_id), name=actor.name)

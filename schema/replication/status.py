@@ -1,14 +1,29 @@
 """Replication status of plants."""
 
 from datetime import datetime
-from typing import Self
+from typing import Final, Self
 
-from infra.messages import Language
+from infra.messages import Language, StoredMessage
 from plants.store.replication.status import PlantReplication, ReplicationState
 from schema.engine.fields import described, enum_type, object_type
 from schema.engine.scalars import Sha256
 
 enum_type(ReplicationState)
+
+
+ALARMS_MAX: Final = 20
+
+
+@object_type
+class ReplicationAlarm:
+    """A condition of replication that needs an operator."""
+
+    code: str | None = described("Code of the message. Null for one of an older program.")
+    message: str = described("Description and remedy, in the caller's language.")
+
+    @classmethod
+    def of(cls, said: StoredMessage, language: Language) -> Self:
+        return cls(code=said.code, message=said.word(language))
 
 
 @object_type
@@ -30,13 +45,13 @@ class Replication:
     directives: int = described("Number of directives that the hub has for the plant.")
     directives_acknowledged: int = described("Number of those directives that the plant has received.")
     faults: int = described("Number of entries that could not be applied.")
-    alarm: str | None = described("Condition that needs an operator. Null if there is none.")
+    alarms: list[ReplicationAlarm] = described(f"Conditions that need an operator. There are at most {ALARMS_MAX}.")
     waiting: int = described("Number of entries that the hub has not cosigned yet.")
     error: str | None = described("Error of the last exchange. Null if it succeeded.")
     attempts: int = described("Number of failed exchanges since the last success.")
     next_attempt_at: datetime | None = described("Time of the next automatic exchange. Null if the last one succeeded.")
     fenced: bool = described("True if the plant has stopped writing, because another copy of it is the active one.")
-    disputed: int = described("Number of disputed entries after repairs that need an operator.")
+    conflicting: int = described("Number of conflicting entries after repairs that need an operator.")
     archived: int | None = described("Number of archived entries, as far as this node knows. Null if unknown.")
     entries_per_second: float | None = described(
         "Entries per second that were moved recently. Null if none remain or none moved."
@@ -47,7 +62,7 @@ class Replication:
 
     @classmethod
     def of(cls, seen: PlantReplication, language: Language) -> Self:
-        alarms = [one.word(language) for one in seen.alarms]
+        alarms = [ReplicationAlarm.of(one, language) for one in seen.alarms[:ALARMS_MAX]]
         return cls(
             state=seen.state,
             size=seen.size,
@@ -61,13 +76,13 @@ class Replication:
             directives=seen.directives,
             directives_acknowledged=seen.directives_acknowledged,
             faults=seen.faults,
-            alarm="; ".join(alarms) or None,
+            alarms=alarms,
             waiting=seen.waiting,
             error=seen.error,
             attempts=seen.attempts,
             next_attempt_at=seen.next_attempt_at,
             fenced=seen.fenced,
-            disputed=seen.disputed,
+            conflicting=seen.disputed,
             archived=seen.archived,
             entries_per_second=seen.entries_per_second,
             seconds_left=seen.seconds_left,

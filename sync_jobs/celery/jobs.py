@@ -13,7 +13,9 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from infra.database import Session
 from infra.roles import Role
 from plants.commands.directives import hold_propagation
+from plants.commands.materials.saves import advance_save
 from plants.store.ledger.logs import log_size
+from plants.store.materials.saves import unfinished_save
 from plants.store.monitoring.job_runs import job_run, record_failed, record_succeeded
 from plants.store.replication.status import ReplicationState, known
 from sync_jobs.archive.archiving import archive_behind
@@ -27,6 +29,7 @@ from sync_jobs.projection.projecting import project_turns
 
 FOLLOW_GOODS_SECONDS: Final = 60.0
 BETWEEN_PLANTS_SECONDS: Final = 300.0
+SAVE_ROWS_SECONDS: Final = 2.0
 LOG = logging.getLogger(__name__)
 
 Side = TypeVar("Side", PlantNode, HubNode)
@@ -177,6 +180,14 @@ def pull(node: PlantNode) -> bool:
 def sign(node: PlantNode) -> bool:
     """Sign a checkpoint although nothing happened, so that the hub knows how far the plant was heard."""
     return exchange(node).more
+
+
+@job("save.rows", Role.PLANT, period=lambda _: SAVE_ROWS_SECONDS)
+def save_rows(node: PlantNode) -> bool:
+    """Run the next rows of a save of many rows that is not finished."""
+    with node.store.reading() as reads:
+        waits = unfinished_save(reads, node.number)
+    return waits and node.writer.write(lambda session: advance_save(session, node.number, node.clock.now()))
 
 
 @job("sync.project", Role.HUB, period=lambda given: given.push_seconds, apart=True)

@@ -21,8 +21,7 @@ from plants.commands.group.enrolment import Enrolment, enrol_plant, record_readm
 from plants.rules.group.events import PlantReadmitted, PlantRevoked
 from plants.rules.ledger.events import Entry, canonical
 from plants.rules.ledger.notes import Note, NoteKey, SignatureType
-from plants.rules.materials.refusals import NOT_DEFINED
-from plants.rules.values.refusals import Refusal
+from plants.rules.materials.refusals import not_defined
 from plants.store.ledger.entries import Head
 from sync_jobs.nodes import HubNode
 from sync_jobs.protocol.enrolment import HEADING, EnrolmentRequest
@@ -66,7 +65,7 @@ def revoke(session: Session, code: str, reason: str, *, actor: Actor, now: datet
     """
     machine = active_machine(session, code)
     if machine is None:
-        raise Refusal(NOT_DEFINED, thing="plant", code=code)
+        raise not_defined("plant", code)
     size = Head(session, machine.plant_number).size
     revoke_machine(session, actor=actor, origin=machine.origin, at=now)
     payload: PlantRevoked = {"number": machine.plant_number, "origin": machine.origin, "size": size}
@@ -85,7 +84,7 @@ def readmit(session: Session, order: Enrolment, *, actor: Actor, now: datetime) 
     except LookupError:
         head = None
     if head is None or head.origin != order.origin:
-        raise Refusal(NOT_DEFINED, thing="revoked plant", code=order.code)
+        raise not_defined("revoked plant", order.code)
     size = head.size
     keys = {"ledger_vkey": order.ledger_key, "assertion_key": order.assertion_key}
     readmit_machine(session, actor=actor, origin=order.origin, size=size, **keys)

@@ -46,6 +46,8 @@ stock SH1 389.9 KGM BATCH_ON_HOLD
 refused BATCH_ON_HOLD lines.0.batchCode
 stock SH1 389.9 KGM BATCH_ON_HOLD
 ChangeRequested
+may decide CHANGE_OWN_REQUEST
+may decide yes
 refused CHANGE_OWN_REQUEST changeRequestId
 ChangeDecided
 stock SH1 389.9 KGM usable
@@ -56,10 +58,9 @@ SZ2 TransferReceived
 ChangeRequested
 stock SH1 239.9 KGM usable
 trace 2 batches 3 processes
-streamed BatchReceived
-streamed BatchReceived
-streamed EntryCorrected
-streamed ProcessOpened
+streamed li.wei BatchReceived
+streamed li.wei BatchReceived
+streamed li.wei ProcessOpened
 """
 DAY: Final = """\
 SH1 IN_SYNC

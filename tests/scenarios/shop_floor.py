@@ -13,7 +13,7 @@ from tests.scenarios.preparing import CHEN, PLANTS, WANG
 from tests.scenarios.processes import HUB, Group, Person, is_level, leaves
 
 ENTRY: Final = "entry { id index type leafHash }"
-REPLICATION: Final = "{ plants { code replication { state size root projected acknowledged faults alarm } } }"
+REPLICATION: Final = "{ plants { code replication { state size root projected acknowledged faults alarms { code } } } }"
 
 
 def amount(quantity: str, unit: str = "KGM") -> dict[str, str]:
@@ -72,7 +72,7 @@ def check_equal(group: Group, codes: Sequence[str] = tuple(PLANTS)) -> None:
         own, at_hub = replication(group, code)[code], replication(group, HUB)[code]
         assert (own["size"], own["root"]) == (at_hub["size"], at_hub["root"])
         assert own["size"] == at_hub["projected"] == len(mine)
-        assert (own["alarm"], at_hub["alarm"], at_hub["faults"]) == (None, None, 0)
+        assert (own["alarms"], at_hub["alarms"], at_hub["faults"]) == ([], [], 0)
 
 
 def has_receipt(group: Group, code: str, size: int) -> bool:

@@ -19,7 +19,7 @@ from schema.engine.contracts import contract
 from schema.engine.downloads import Tickets
 from schema.engine.masking import presented
 from tests.factories import Plant, rows_of
-from tests.schema.paths import PLACED, check_paths, input_type_of, mutation_text
+from tests.schema.paths import check_paths, mutation_text
 
 JSON = dict[str, Any]
 
@@ -84,17 +84,10 @@ class Served:
 
     async def validate(self, actor: Actor, mutation: str, /, **said: Any) -> JSON:
         """Return the answer of a mutation that is only validated, after a check that no table has changed."""
-        document = (
-            f"mutation($input: {input_type_of(self.role, mutation)}!) {{ {mutation}(input: $input, validateOnly: true)"
-            f" {{ __typename ... on Validated {{ validatedAt eventType alreadyRecorded }}"
-            f" ... on Refusal {{ code message {PLACED} }} }} }}"
-        )
         before = rows_of(self.services.store)
-        answer = await self.answer(actor, document, input={"requestId": new_id(), **said})
-        assert "errors" not in answer, answer["errors"]
+        wanted = "... on Validated { validatedAt eventType alreadyRecorded }"
+        done = await self.do(actor, mutation, wanted, validateOnly=True, **said)
         assert rows_of(self.services.store) == before
-        done: JSON = answer["data"][mutation]
-        check_paths(self.role, mutation, said, done)
         return done
 
     async def follow(

@@ -7,6 +7,7 @@ from batchloom_hub import (
     BatchesBatchesNodes,
     BatchFilter,
     ChangeKind,
+    ChangeKindFilter,
     ChangeRequestFilter,
     ChangeRequestsChangeRequestsNodes,
     ChangeState,
@@ -14,10 +15,10 @@ from batchloom_hub import (
     Client,
     CodeFilter,
     DecideChangeRequestInput,
-    DirectHoldInput,
-    DirectiveFilter,
+    HubDirectiveFilter,
     DirectiveState,
     HoldKind,
+    PlaceHoldInput,
     TraceDirection,
     TraceInput,
 )
@@ -52,12 +53,14 @@ class Day:
 
     async def follow(self, milk: str) -> None:
         """Follow the milk to both plants."""
-        trace = (await self.hub.trace(TraceInput(codes=[milk], direction=TraceDirection.FORWARD))).trace
-        say("trace", trace.summary.batches, "batches", trace.summary.processes, "processes")
+        trace = (await self.hub.trace(TraceInput(batchCodes=[milk], direction=TraceDirection.FORWARD))).trace
+        say("trace", trace.summary.batch_count, "batches", trace.summary.process_count, "processes")
 
     async def extend(self, yoghurt: str) -> None:
         """Extend the expiry that the plant asked about."""
-        wanted = ChangeRequestFilter(batch=yoghurt, kind=ChangeKind.EXPIRY_EXTENSION)
+        wanted = ChangeRequestFilter(
+            batchCode=CodeFilter(eq=yoghurt), kind=ChangeKindFilter(eq=ChangeKind.EXPIRY_EXTENSION)
+        )
 
         async def asked(*states: ChangeState) -> ChangeRequestsChangeRequestsNodes | None:
             found = (await self.hub.change_requests(wanted)).change_requests.nodes
@@ -76,11 +79,11 @@ class Day:
 
     async def hold(self, yoghurt: str) -> None:
         """Hold the yoghurt everywhere, until both plants say that they hold it."""
-        order = DirectHoldInput(requestId=request_id(), reason="A complaint", batchCode=yoghurt, kind=HoldKind.QUALITY)
+        order = PlaceHoldInput(requestId=request_id(), reason="A complaint", batchCode=yoghurt, kind=HoldKind.QUALITY)
         say_entry(of=(await self.hub.place_hold(order)).place_hold)
 
         async def answered() -> int | None:
-            found = (await self.hub.directives(DirectiveFilter(key=yoghurt))).directives.nodes
+            found = (await self.hub.directives(HubDirectiveFilter(key=CodeFilter(eq=yoghurt)))).directives.nodes
             states = [one.state for one in found if one.type_ == "HoldDirected"]
             return len(states) if states and set(states) == {DirectiveState.APPLIED} else None
 

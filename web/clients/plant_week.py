@@ -24,6 +24,7 @@ from batchloom_plant import (
     DecideChangeRequestInput,
     DispatchTransferInput,
     HoldKind,
+    LedgerEntryFilter,
     MoveBatchInput,
     OpenProcessInput,
     OutputInput,
@@ -88,15 +89,14 @@ async def receive(li: Client, lot: str, amount: str) -> Entry:
     return say_entry(of=(await li.receive_batch(delivery)).receive_batch)
 
 
-async def monday(li: Client, wang: Client) -> Entry:
+async def monday(li: Client, wang: Client) -> None:
     """Milk comes in. The second receipt was a mistake."""
-    first = await receive(li, MILK, "500")
+    await receive(li, MILK, "500")
     wrong = await receive(li, f"{MARK}-WRONG", "1")
     correction = CorrectEntryInput(
         **request("Never delivered"), entryId=wrong.id, correctionReason=CorrectionReason.DID_NOT_OCCUR
     )
     say_entry(of=(await wang.correct_entry(correction)).correct_entry)
-    return first
 
 
 async def tuesday(li: Client, milk: str) -> None:
@@ -143,7 +143,11 @@ async def thursday(li: Client, wang: Client, yoghurt: str) -> None:
     await say_stock(li)
     release = RequestReleaseInput(**request("Tasted again, sound"), batchCode=yoghurt)
     say_entry(of=(await li.request_release(release)).request_release)
-    change = only((await wang.change_requests(ChangeRequestFilter(batch=yoghurt))).change_requests.nodes)
+    wanted = ChangeRequestFilter(batchCode=CodeFilter(eq=yoghurt))
+    for person in (li, wang):
+        change = only((await person.change_requests(wanted)).change_requests.nodes)
+        may = change.viewer_can_decide
+        say("may decide", "yes" if may.allowed else may.blocked_by and may.blocked_by.code)
     decision: dict[str, Any] = {"changeRequestId": change.id, "proposal": change.proposal, "comment": "Tasted too"}
 
     async def decide(person: Client) -> None:
@@ -192,24 +196,28 @@ async def play() -> None:
     li, wang, away = (
         Client(**signed_in(*who)) for who in (("SH1", "li.wei"), ("SH1", "wang.fang"), ("SZ2", "wang.fang"))
     )
-    first = await monday(li, wang)
+    cursor = (await wang.event_cursor()).event_cursor
+    await monday(li, wang)
     milk = (await batch(li, MILK)).code
     await tuesday(li, milk)
     yoghurt = await batch(li, YOGHURT)
     await wednesday(li, wang, yoghurt.code)
     await thursday(li, wang, yoghurt.code)
     await friday(li, wang, away, yoghurt)
-    trace = (await wang.trace(TraceInput(codes=[milk], direction=TraceDirection.FORWARD))).trace
-    say("trace", trace.summary.batches, "batches", trace.summary.processes, "processes")
-    await say_ledger(wang, first.index)
+    trace = (await wang.trace(TraceInput(batchCodes=[milk], direction=TraceDirection.FORWARD))).trace
+    say("trace", trace.summary.batch_count, "batches", trace.summary.process_count, "processes")
+    await say_ledger(wang, cursor)
 
 
-async def say_ledger(wang: Client, index: int) -> None:
-    """Say the first entries of the ledger from an index on, as a subscription streams them."""
-    async with aclosing(wang.ledger_entries(index)) as streamed:  # type: ignore[type-var]
-        async for entry in streamed:
-            say("streamed", entry.ledger_entries.type_)
-            if entry.ledger_entries.type_ == "ProcessOpened":
+async def say_ledger(wang: Client, cursor: str) -> None:
+    """Say what Li recorded in the ledger after a cursor, as a subscription streams it, until yoghurt was made."""
+    wanted = LedgerEntryFilter(actorCode=CodeFilter(eq="li.wei"))
+    # ariadne-codegen declares its generators as iterators.
+    async with aclosing(wang.ledger_entries(wanted, cursor)) as events:  # type: ignore[type-var]
+        async for event in events:
+            entry = event.ledger_entries.entry
+            say("streamed", entry.actor.code, entry.type_)
+            if entry.type_ == "ProcessOpened":
                 break
 
 

@@ -29,7 +29,7 @@ from plants.rules.approvals.events import (
     ChangeDecided,
     ChangeRefused,
 )
-from plants.rules.inventory.refusals import BATCH_UNKNOWN
+from plants.rules.inventory.refusals import batch_unknown
 from plants.rules.ledger.events import Cause, Entry
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
@@ -127,7 +127,7 @@ def _cause(writer: LedgerWriter, proposal: Proposal) -> tuple[Cause, str]:
 def _effect(writer: PlantLedgerWriter, proposal: Proposal) -> Outcome:
     goods = goods_by_id(writer.session, writer.call.plant, proposal.batch_id)
     if goods is None:
-        raise Refusal(BATCH_UNKNOWN, batch=proposal.batch)
+        raise batch_unknown(proposal.batch)
     check_fresh(proposal, goods.version)
     if proposal.kind is ChangeKind.RELEASE:
         return {"lifted": [[goods.id, int(hold)] for hold in proposal.detail["holds"].split(",")]}

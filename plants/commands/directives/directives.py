@@ -34,14 +34,14 @@ from plants.rules.directives.events import (
 )
 from plants.rules.directives.refusals import DIRECTED_HOLD_UNKNOWN
 from plants.rules.identification.codes import read_batch_code
-from plants.rules.inventory.refusals import BATCH_UNKNOWN
+from plants.rules.inventory.refusals import batch_unknown
 from plants.rules.ledger.events import Entry, Event, P
 from plants.rules.ledger.payloads import DirectedBatch
 from plants.rules.ledger.refusals import REQUEST_REUSED
 from plants.rules.ledger.request_digests import RequestDigests
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.materials.definitions import MATERIAL, MasterKind
-from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.materials.refusals import not_defined
 from plants.rules.quality.holds import HoldKind
 from plants.rules.values.actors import Author
 from plants.rules.values.refusals import Refusal, Refusals, within
@@ -200,7 +200,7 @@ def direct_hold(directing: Directing, order: HoldDirection) -> list[Entry]:
     plants = _named(directing, order.plants) if order.plants else plants_with(directing.session, [batch])
     if not plants:
         with within("batchCode"):
-            raise Refusal(BATCH_UNKNOWN, batch=order.batch)
+            raise batch_unknown(order.batch)
     said: HoldDirected = {
         "hold": new_id(),
         "batch": batch,
@@ -271,7 +271,7 @@ def _having(directing: Directing, codes: Sequence[str], batches: Mapping[str, Di
             plants |= having
             with refusals.at("batchCodes", index):
                 if not having:
-                    raise Refusal(BATCH_UNKNOWN, batch=code)
+                    raise batch_unknown(code)
     return plants
 
 
@@ -283,5 +283,5 @@ def _named(directing: Directing, codes: Sequence[str]) -> set[int]:
         for index, code in enumerate(codes):
             with refusals.at("plantCodes", index):
                 if code not in group:
-                    raise Refusal(NOT_DEFINED, thing="plant", code=code[:40])
+                    raise not_defined("plant", code)
     return {group[code] for code in codes}

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from plants.commands.directives.applying import Answer, Applying, NotUnderstood
 from plants.commands.execution import REASON_LENGTH_MAX
-from plants.rules.inventory.refusals import BATCH_UNKNOWN
+from plants.rules.inventory.refusals import batch_unknown
 from plants.rules.ledger.events import LINES_MAX, Entry
 from plants.rules.ledger.payloads import DirectedBatch, Outcome, WaitingHold
 from plants.rules.quality.events import BATCH_RELEASED
@@ -69,7 +69,7 @@ def apply_hold(applying: Applying, directed: Directed) -> Answer:
         if all(one.directed != directed.hold for one in goods.holds):
             placed = Waiting(directed.hold, kind, reason, applying.directive.index)
             applying.writer().hold_as_directed({"id": goods.id, "code": goods.code}, placed)
-    refusal = None if met else Refusal(BATCH_UNKNOWN, batch=directed.batches[0]["code"])
+    refusal = None if met else batch_unknown(directed.batches[0]["code"])
     return Answer(max(met.values(), default=None), refusal, met, waiting)
 
 

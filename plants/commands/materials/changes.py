@@ -11,7 +11,7 @@ from plants.rules.identification.codes import master_code
 from plants.rules.identification.refusals import CODE_TAKEN
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.materials.definitions import MATERIAL, MasterKind
-from plants.rules.materials.refusals import DEFINITION_AS_GIVEN, FIELD_REQUIRED, NOT_DEFINED, STALE_VERSION
+from plants.rules.materials.refusals import DEFINITION_AS_GIVEN, FIELD_REQUIRED, STALE_VERSION, not_defined
 from plants.rules.values.refusals import NOTHING_CHANGES, Refusal, Refusals, within
 from plants.store.materials.definitions import CurrentDefinition
 
@@ -147,7 +147,7 @@ def check_version(change: Change, current: CurrentDefinition | None) -> None:
     thing = kind_of(change).lower()
     if current is None:
         with within("code"):
-            raise Refusal(NOT_DEFINED, thing=thing, code=change.code)
+            raise not_defined(thing, change.code)
     if current.version != expected:
         with within("expectedVersion"):
             raise Refusal(STALE_VERSION, thing=thing, code=change.code, expected=expected, current=current.version)

@@ -2,7 +2,17 @@
 
 from typing import Final
 
-from plants.rules.values.refusals import BATCH, LOCATION, UNIT, Datum, DatumKind, message, refusal
+from plants.rules.values.refusals import (
+    BATCH,
+    CODE_SHOWN_MAX,
+    LOCATION,
+    UNIT,
+    Datum,
+    DatumKind,
+    Refusal,
+    message,
+    refusal,
+)
 
 ALIAS_IN_FORCE: Final = message("ALIAS_IN_FORCE", "{alias} ({scheme}) is an alias of batch {batch} already")
 ALIAS_NOT_IN_FORCE: Final = message("ALIAS_NOT_IN_FORCE", "{alias} ({scheme}) is not an alias of batch {batch}")
@@ -22,6 +32,13 @@ BATCH_UNKNOWN: Final = refusal(
     "No batch {batch} is known here. Check the code or scan the label again.",
     batch=BATCH,
 )
+
+
+def batch_unknown(code: str) -> Refusal:
+    """Return the refusal of a code that names no batch here, be it malformed or unknown."""
+    return Refusal(BATCH_UNKNOWN, batch=code[:CODE_SHOWN_MAX])
+
+
 EXPIRY_NOT_LATER: Final = refusal(
     "EXPIRY_NOT_LATER",
     "The new expiry of batch {batch} must be later than {present}, not {wanted}. Choose a later date.",

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from plants.rules.values.refusals import CODE, Datum, DatumKind, message, refusal, term
+from plants.rules.values.refusals import CODE, CODE_SHOWN_MAX, Datum, DatumKind, Refusal, message, refusal, term
 
 DEFINITION_AS_GIVEN: Final = message("DEFINITION_AS_GIVEN", "{code} is already defined like this")
 
@@ -33,3 +33,8 @@ TERMS: Final = (
     term("thing", "conversion"),
 )
 """Terms that data of these refusals hold."""
+
+
+def not_defined(thing: str, code: str) -> Refusal:
+    """Return the refusal of a code that names nothing of a kind here, be it malformed or unknown."""
+    return Refusal(NOT_DEFINED, thing=thing, code=code[:CODE_SHOWN_MAX])

@@ -169,8 +169,8 @@ def within(*path: str | int) -> Iterator[None]:
         raise
 
 
-FURTHER_MAX: Final = 200
-"""The limit of the further refusals of one request."""
+FURTHER_MAX: Final = 99
+"""The limit of the further refusals of one request: with the first, one for each line of the longest command."""
 
 
 class Refusals:
@@ -205,6 +205,9 @@ class Refusals:
             first.further = tuple(others[:FURTHER_MAX])
             raise first
 
+
+CODE_SHOWN_MAX: Final = 40
+"""Characters of an unknown code that a refusal quotes."""
 
 AMOUNT: Final = Datum("Amount in the request.", DatumKind.DECIMAL)
 BATCH: Final = Datum("Batch code.", DatumKind.BATCH_CODE, "batch_code")

@@ -9,7 +9,7 @@ from sqlmodel import SQLModel, col, select
 
 from infra.database import ReadSession, Row, Session
 from plants.rules.identification.codes import plant_of
-from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
+from plants.rules.inventory.refusals import STOCK_SHORT, batch_unknown
 from plants.rules.quality.dispositions import Disposition, check_usable
 from plants.rules.quality.holds import Hold, HoldKind
 from plants.rules.values.quantities import Quantity, format_micro
@@ -131,7 +131,7 @@ def goods_by_code(session: Session, plant: int, code: str) -> Goods:
     """Return what the plant knows of a batch, or raise Refusal BATCH_UNKNOWN."""
     goods = goods_named(session, plant, code)
     if goods is None:
-        raise Refusal(BATCH_UNKNOWN, batch=code[:40])
+        raise batch_unknown(code)
     return goods
 
 

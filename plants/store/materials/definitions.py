@@ -13,10 +13,9 @@ from sqlmodel.sql.expression import SelectOfScalar
 from infra.columns import JsonText
 from infra.database import ReadSession, Session
 from plants.rules.materials.definitions import MATERIAL, MasterKind
-from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.materials.refusals import not_defined
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.quantities import UNITS, Unit
-from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.materials.plants import plants_admitted
 from plants.store.sql.columns import PLANT, PROJECTION, big, key, text, text_key
@@ -95,7 +94,7 @@ def material(session: Session, plant: int, code: str) -> MaterialFacts:
     """Return a plant's material definition, or raise Refusal."""
     row = session.row(SELECT_MATERIAL, {"plant": plant, "code": code})
     if row is None:
-        raise Refusal(NOT_DEFINED, thing="material", code=code[:40])
+        raise not_defined("material", code)
     return MaterialFacts(*row)
 
 
@@ -122,7 +121,7 @@ def conversions(session: Session, plant: int, code: str) -> Mapping[str, Fractio
 def check_defined(session: Session, plant: int, kind: MasterKind, code: str) -> None:
     """Raise Refusal unless the plant has a supplier, customer, location or piece of equipment of that code."""
     if session.row(SELECT_MASTER, {"plant": plant, "kind": kind, "code": code}) is None:
-        raise Refusal(NOT_DEFINED, thing=kind.lower(), code=code[:40])
+        raise not_defined(kind.lower(), code)
 
 
 def extra_units(session: Session, plant: int) -> Mapping[str, Unit]:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
+from sqlalchemy.dialects.postgresql import insert  # Its ON CONFLICT is compiled for SQLite too.
 from sqlmodel import SQLModel, col, select
 
 from infra.columns import instant
@@ -51,6 +52,10 @@ class JobRun(SQLModel, table=True):
         return now - last < min(WRITTEN_EVERY, timedelta(milliseconds=self.period_ms))
 
 
+# One statement, because a node's start and the first run of a job may store the same job at the same time.
+ADD_JOB: Final = insert(JobRun).on_conflict_do_nothing()
+
+
 def job_runs(reads: ReadSession | Session) -> list[JobRun]:
     """Return the runs of every job of the node, by name."""
     return list(reads.exec(select(JobRun).order_by(col(JobRun.name))))
@@ -90,6 +95,9 @@ def record_failed(session: Session, name: str, period_seconds: float, error: str
 
 
 def _row(session: Session, name: str, period_seconds: float, now: datetime) -> JobRun:
-    row = job_run(session, name) or JobRun(name=name, period_ms=0, known_since=now, failures=0)
+    row = job_run(session, name)
+    if row is None:
+        session.exec(ADD_JOB, params={"name": name, "period_ms": 0, "known_since": now, "failures": 0})
+        row = session.get_one(JobRun, name)
     row.period_ms = round(period_seconds * 1000)
     return row

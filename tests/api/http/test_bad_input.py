@@ -115,20 +115,30 @@ def test_input_of_the_wrong_form_then_the_request_is_refused(
     assert plant.plant().everything() == before
 
 
-def test_batch_code_of_the_wrong_form_then_the_error_is_named_and_in_the_callers_language(plant: Serving) -> None:
+@pytest.mark.parametrize("code", ["漢", "", "x" * 10_000, "SH1 1", "SH1-260314-0001X"])
+def test_batch_code_of_the_wrong_form_then_it_names_no_batch(plant: Serving, code: str) -> None:
     wang = plant.people["wang"]
-    wang.language = "zh"
+    before = plant.plant().everything()
 
-    answers = [
-        wang.send('{ batch(code: "漢") { code } }'),
-        wang.send("query($code: BatchCode!) { batch(code: $code) { code } }", code="漢"),
-    ]
+    found = wang.ask("query($code: BatchCode!) { batch(code: $code) { code } }", code=code)
+    hold = wang.do("placeHold", "... on BatchUnknown { batchCode path }", batchCode=code, reason="Seal broken")
+    line = {"batchCode": code, "quantity": {"amount": "1", "unit": "KGM"}, "locationCode": "A1"}
+    ship = wang.do("shipGoods", "... on BatchUnknown { batchCode path }", customerCode="C1", lines=[line])
 
-    for answer in answers:
-        (error,) = answer.json()["errors"]
-        assert answer.status_code == 400
-        assert error["message"] == "“漢”不是有效的批次号（含有 GS1 不允许的字符），请重新扫描标签。"
-        assert error["extensions"]["code"] == "BATCH_CODE_INVALID"
+    assert found == {"batch": None}
+    assert (hold["code"], hold["batchCode"], hold["path"]) == ("BATCH_UNKNOWN", code[:40], ["batchCode"])
+    assert (ship["code"], ship["batchCode"], ship["path"]) == ("BATCH_UNKNOWN", code[:40], ["lines", "0", "batchCode"])
+    assert plant.plant().everything() == before
+
+
+def test_plant_code_of_the_wrong_form_then_it_names_no_plant(plant: Serving) -> None:
+    wang = plant.people["wang"]
+    line = {"batchCode": "SH1-1", "quantity": {"amount": "1", "unit": "KGM"}, "locationCode": "A1"}
+
+    sent = wang.do("dispatchTransfer", "... on Refusal { path }", destinationCode="new york", lines=[line])
+
+    assert wang.ask('{ plant(code: "new york") { code } }') == {"plant": None}
+    assert (sent["code"], sent["path"]) == ("CODE_INVALID", ["destinationCode"])
 
 
 PLAIN = {"Content-Type": "application/json"}

@@ -1,5 +1,7 @@
 """Costs of operations: counted from the sizes of the request, refused above a limit, and spent from a budget."""
 
+import timeit
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,8 +11,8 @@ from infra.roles import Role
 from schema.engine.budgets import CostBudgets
 from schema.engine.contracts import contract
 from schema.engine.cost_directives import stated_maximum
-from schema.engine.costs import operation_cost, uncached_cost
-from schema.engine.limits import COST_MAX, COST_PER_MINUTE, PAGE_MAX
+from schema.engine.costs import kept_cost, operation_cost
+from schema.engine.limits import COST_MAX, COST_PER_MINUTE, PAGE_MAX, kept_document
 from tests.factories import Plant
 from tests.schema.asking import MANAGER, OPERATOR, Served
 
@@ -31,8 +33,9 @@ def cost(document: str, /, **variables: Any) -> int:
     """Return the cost of a document's only operation at a plant. It is the same when it is asked for again."""
     schema, parsed = graphql_schema(Role.PLANT), parse(document)
     assert validate(schema, parsed) == []
-    found = uncached_cost(schema, parsed, None, variables)
-    assert [operation_cost(schema, parsed, None, variables) for _ in range(2)] == [found, found]
+    found, kept = operation_cost(schema, parsed, None, variables), kept_document(document)
+    assert kept is not None
+    assert [kept_cost(schema, kept, None, variables) for _ in range(2)] == [found, found]
     return found
 
 
@@ -59,6 +62,9 @@ def cost(document: str, /, **variables: Any) -> int:
         (SKIPPING, {"no": False, "is": False}, 7 + 7),
         (SKIPPING, {"no": True, "is": False}, 7),
         (SKIPPING, {"no": False, "is": True}, 7 + 7 + 7),
+        ("{ plants { code } }", {}, 10),
+        ('{ nodes(ids: ["a", "b"]) { id } }', {}, 2),
+        ("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ["a"] * 3}, 3),
         ("{ a: viewer { name } b: viewer { name } }", {}, 2),
         ("{ viewer { name } ...F ...F } fragment F on Query { viewer { label: name } }", {}, 1),
         ("{ viewer { ...F } ...G } fragment F on Viewer { name } fragment G on Query { viewer { ...F } }", {}, 1),
@@ -72,6 +78,19 @@ def test_document_then_the_objects_of_its_largest_answer_are_counted(
     assert cost(document, **variables) == expected
 
 
+def test_costs_then_they_are_a_small_part_of_validation() -> None:
+    """Counted once for a document and its sizes: 3 % of its validation when it is new, 0.1 % when it is kept."""
+    schema, kept = graphql_schema(Role.PLANT), kept_document(HISTORY)
+    assert kept is not None
+
+    def seconds(run: Callable[[], object]) -> float:
+        return min(timeit.repeat(run, number=10, repeat=5))
+
+    validation = seconds(lambda: validate(schema, kept.node))
+    assert seconds(lambda: operation_cost(schema, kept.node, None, {"batches": 5})) < validation / 4
+    assert seconds(lambda: kept_cost(schema, kept, None, {"batches": 5})) < validation / 40
+
+
 def test_mutation_then_its_transaction_is_counted() -> None:
     document = """mutation($i: PlaceHoldInput!) { placeHold(input: $i) {
       ... on Recorded { entry { index } } ... on Refusal { message } ... on BatchUnknown { code } } }"""
@@ -83,7 +102,7 @@ def test_several_operations_then_the_named_one_counts() -> None:
         graphql_schema(Role.PLANT),
         parse("query A { viewer { name } } query B { ledger(first: 3) { nodes { id } } }"),
     )
-    assert [uncached_cost(schema, document, name, {}) for name in ("A", "B")] == [1, 3]
+    assert [operation_cost(schema, document, name, {}) for name in ("A", "B")] == [1, 3]
 
 
 async def test_many_objects_inside_many_then_refused_by_cost_and_paged_answered(here: Plant, node: Served) -> None:
@@ -187,7 +206,7 @@ def test_limits_then_one_page_of_every_list_is_below_them(role: Role) -> None:
         if "first" in field.args and "Connection" in str(field.type):
             document = parse(f"{{ {name}(first: {PAGE_MAX}) {{ nodes {{ __typename }} totalCount }} }}")
             assert isinstance(document.definitions[0], OperationDefinitionNode)
-            costs[name] = uncached_cost(schema, document, None, {})
+            costs[name] = operation_cost(schema, document, None, {})
     assert {*costs.values()} == {PAGE_MAX + 5}
     assert COST_MAX > 10 * PAGE_MAX
     assert COST_PER_MINUTE > 10 * COST_MAX

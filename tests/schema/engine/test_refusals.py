@@ -12,7 +12,7 @@ from plants.rules.approvals.refusals import CHANGE_STALE
 from plants.rules.identification.refusals import BATCH_CODE_CHARACTERS, BATCH_CODE_INVALID
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.quality.holds import HoldKind
-from plants.rules.values.refusals import RULE_PRINTABLE, DatumKind, Refusal, RefusalCode
+from plants.rules.values.refusals import LINES_INVALID, RULE_PRINTABLE, DatumKind, Refusal, RefusalCode
 from plants.store.refusals import declared_refusals
 from schema.engine.node_ids import node_id
 from schema.engine.operations import Operation, OperationKind, operations
@@ -41,6 +41,8 @@ def test_mutations_of_one_command_then_they_send_different_types_of_order() -> N
 def test_mutation_then_it_declares_exactly_what_its_commands_can_raise(mutation: Operation) -> None:
     orders = orders_of(mutation)
     raised = set().union(*(codes_of(command, orders) for command in mutation.access.commands))
+    if mutation.bulk:
+        raised |= {LINES_INVALID}  # of the number of rows
 
     declared = set(mutation.refusals)
 

@@ -26,7 +26,7 @@ from tests.schema.approvals.test_change_requests import decision, release_asked
 from tests.schema.asking import AUDITOR, DIRECTOR, JSON, MANAGER, OPERATOR, QUALITY, Served, person
 from tests.schema.group import Group, chain
 
-ENTRIES = """subscription($filter: LedgerFilter, $after: String) {
+ENTRIES = """subscription($filter: LedgerEntryFilter, $after: String) {
   ledgerEntries(filter: $filter, after: $after) { cursor entry { index type ledger plant { code } } } }"""
 CHANGES = """subscription($filter: ChangeRequestFilter, $after: String) {
   changeRequests(filter: $filter, after: $after) { cursor changeRequest { index state plant { code } } } }"""
@@ -34,7 +34,7 @@ STATUS = """subscription($filter: ReplicationStatusFilter, $after: String) {
   replicationStatus(filter: $filter, after: $after) { cursor status {
     plant { code } replication { state size projected lagSeconds } } } }"""
 ALARMS = """subscription($filter: AlarmFilter, $after: String) {
-  alarms(filter: $filter, after: $after) { cursor alarm { kind about times overAt } } }"""
+  alarms(filter: $filter, after: $after) { cursor alarm { kind about times endedAt } } }"""
 SECONDS_MAX = 20
 REQUESTED = {"state": {"eq": "REQUESTED"}}
 THERE = person(6, (2, Role.AUDITOR))
@@ -332,7 +332,7 @@ async def test_alarms_then_the_active_ones_and_each_that_is_raised_counted_or_en
     change(AlarmKind.HUB_UNREACHED, end=True)
     async with aclosing(node.follow(MANAGER, ALARMS)) as events:
         (active,) = await taken(events, 1)
-        assert event(active)["alarm"] == {"kind": "CLOCKS_DIFFER", "about": "x", "times": 1, "overAt": None}
+        assert event(active)["alarm"] == {"kind": "CLOCKS_DIFFER", "about": "x", "times": 1, "endedAt": None}
         here.clock.at += timedelta(seconds=1)
         change(AlarmKind.CLOCKS_DIFFER)
         assert event((await taken(events, 1))[0])["alarm"]["times"] == 2
@@ -340,7 +340,7 @@ async def test_alarms_then_the_active_ones_and_each_that_is_raised_counted_or_en
     change(AlarmKind.CLOCKS_DIFFER, end=True)
     change(AlarmKind.JOB_OVERDUE)
     async with aclosing(node.follow(MANAGER, ALARMS, after=event(active)["cursor"])) as events:
-        found = {event(one)["alarm"]["kind"]: event(one)["alarm"]["overAt"] for one in await taken(events, 2)}
+        found = {event(one)["alarm"]["kind"]: event(one)["alarm"]["endedAt"] for one in await taken(events, 2)}
         assert found == {"CLOCKS_DIFFER": "2026-03-14T08:00:01.000000Z", "JOB_OVERDUE": None}
         assert await silent(events)
     async with aclosing(node.follow(MANAGER, ALARMS, filter={"kind": {"eq": "JOB_OVERDUE"}})) as events:

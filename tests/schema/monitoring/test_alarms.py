@@ -1,22 +1,34 @@
 """Alarms over GraphQL: each once, and visible only with access to its plant."""
 
-from auth.actors import Role
+from auth.actors import Actor, Role
 from infra.database import Session
-from infra.messages import DATUM_LENGTH_MAX, Notice, word
+from infra.messages import DATUM_LENGTH_MAX, Language, Notice, word
 from plants.store.monitoring.alarms import TEXT_LENGTH_MAX, Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
 from sync_jobs.hub.transfer_checks import LEADING, SKEWED
 from tests.factories import Plant
-from tests.schema.asking import AUDITOR, DIRECTOR, MANAGER, OPERATOR, Served, person
+from tests.schema.asking import AUDITOR, DIRECTOR, JSON, MANAGER, OPERATOR, Served, person
 from tests.schema.group import Group
 
-QUERY = "query($over: Boolean!, $first: Int!) { alarms(over: $over, first: $first) { kind about text times overAt } }"
-BRIEFLY = "{ alarms { kind about times } }"
+QUERY = """query($filter: AlarmFilter, $order: AlarmOrder, $first: Int, $after: String) {
+  alarms(filter: $filter, orderBy: $order, first: $first, after: $after) { totalCount
+    pageInfo { endCursor hasNextPage } nodes { id kind about message times active endedAt plant { code } } } }"""
+BRIEFLY = "{ alarms(filter: { active: true }) { nodes { kind about times } } }"
+ACTIVE = {"active": True}
 HERE, THERE = "acme.example/plant/SH1/i1", "acme.example/plant/NB1/i1"
 CLOCK_WRONG = Notice("TEST", "Set the clock of the plant.")
 SH1_MANAGER = person(11, (1, Role.MANAGER))
 ADMINISTRATOR = person(12, (0, Role.ADMINISTRATOR))
+
+
+async def brief(node: Served, actor: Actor = MANAGER) -> list[JSON]:
+    return list((await node.ask(actor, BRIEFLY))["alarms"]["nodes"])
+
+
+async def shown(node: Served, language: Language = "en", **given: object) -> list[JSON]:
+    answer = await node.answer(MANAGER, QUERY, language, **given)
+    return list(answer["data"]["alarms"]["nodes"])
 
 
 def raised(kind: AlarmKind, about: str, times: int = 1) -> dict[str, object]:
@@ -28,16 +40,18 @@ async def test_alarm_then_counted_ended_and_kept(node: Served, here: Plant) -> N
     for times in (1, 4):
         with here.store.transaction() as session:
             raise_alarm(session, alarm, now, times=times)
-    assert await node.ask(MANAGER, BRIEFLY) == {"alarms": [raised(AlarmKind.CLOCKS_DIFFER, here.origin, 5)]}
+    assert await brief(node) == [raised(AlarmKind.CLOCKS_DIFFER, here.origin, 5)]
     with here.store.transaction() as session:
         assert end_alarm(session, alarm.kind, alarm.about, now)
         assert not end_alarm(session, alarm.kind, alarm.about, now)
-    assert await node.ask(MANAGER, BRIEFLY) == {"alarms": []}
-    (over,) = (await node.ask(MANAGER, QUERY, over=True, first=9))["alarms"]
-    assert (over["times"], over["text"], over["overAt"] is None) == (5, "Set the clock of the plant.", False)
+    assert await brief(node) == []
+    (over,) = await shown(node)
+    assert (over["times"], over["message"], over["endedAt"] is None) == (5, "Set the clock of the plant.", False)
+    assert over["active"] is False
+    assert (await shown(node, filter=ACTIVE), await shown(node, filter={"active": False})) == ([], [over])
     with here.store.transaction() as session:
         raise_alarm(session, alarm, now)
-    assert await node.ask(MANAGER, BRIEFLY) == {"alarms": [raised(AlarmKind.CLOCKS_DIFFER, here.origin)]}
+    assert await brief(node) == [raised(AlarmKind.CLOCKS_DIFFER, here.origin)]
 
 
 async def test_alarm_of_a_newer_program_then_it_is_listed_beside_the_others(node: Served, here: Plant) -> None:
@@ -47,10 +61,10 @@ async def test_alarm_of_a_newer_program_then_it_is_listed_beside_the_others(node
             "INSERT INTO alarms (kind, about, text, first_us, last_us, times)"
             " SELECT 'SCALE_DRIFTS', about, 'Check the scale.', first_us, last_us, 2 FROM alarms"
         )
-    listed = (await node.ask(MANAGER, QUERY, over=False, first=9))["alarms"]
-    assert [(one["kind"], one["text"]) for one in listed] == [
-        ("CLOCKS_DIFFER", "Set the clock of the plant."),
+    listed = await shown(node)
+    assert [(one["kind"], one["message"]) for one in listed] == [
         ("SCALE_DRIFTS", "Check the scale."),
+        ("CLOCKS_DIFFER", "Set the clock of the plant."),
     ]
 
 
@@ -66,9 +80,8 @@ async def test_alarm_with_long_data_then_text_and_data_are_cut(node: Served, her
         assert len(text) <= TEXT_LENGTH_MAX
         assert len(data) < 2 * DATUM_LENGTH_MAX
         assert "9…" in data
-    answer = await node.answer(MANAGER, QUERY, "zh", over=False, first=9)
-    (shown, *_) = [one["text"] for one in answer["data"]["alarms"]]
-    assert shown == word(SKEWED(seconds="9" * (DATUM_LENGTH_MAX - 1) + "…"), "zh")
+    (one,) = [one["message"] for one in await shown(node, "zh") if one["kind"] == "CLOCKS_DIFFER"]
+    assert one == word(SKEWED(seconds="9" * (DATUM_LENGTH_MAX - 1) + "…"), "zh")
 
 
 async def test_alarm_then_it_is_worded_in_the_language_of_the_reader(node: Served, here: Plant) -> None:
@@ -81,8 +94,7 @@ async def test_alarm_then_it_is_worded_in_the_language_of_the_reader(node: Serve
         )
     texts = {}
     for language in ("en", "zh"):
-        answer = await node.answer(MANAGER, QUERY, language, over=False, first=9)
-        texts[language] = {one["kind"]: one["text"] for one in answer["data"]["alarms"]}
+        texts[language] = {one["kind"]: one["message"] for one in await shown(node, language)}
     assert texts["en"]["CLOCKS_DIFFER"].startswith("The clock of the plant is 90 s ahead")
     assert texts["zh"]["CLOCKS_DIFFER"] == "该工厂时钟比总部快 90 秒（负数为慢），请校准。"
     older = "Marks are gone. / 标记缺失。"
@@ -97,15 +109,13 @@ async def test_alarm_raised_again_with_other_data_then_the_newest_data_in_every_
         with here.store.transaction() as session:
             raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, here.origin, said), here.clock.now())
         for language in ("en", "zh"):
-            answer = await node.answer(MANAGER, QUERY, language, over=False, first=9)
-            assert [one["text"] for one in answer["data"]["alarms"]] == [word(said, language)]
+            assert [one["message"] for one in await shown(node, language)] == [word(said, language)]
     # Another message of the same kind and subject replaces the first one with its code.
     said = LEADING(seconds=75)
     with here.store.transaction() as session:
         raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, here.origin, said), here.clock.now())
     for language in ("en", "zh"):
-        answer = await node.answer(MANAGER, QUERY, language, over=False, first=9)
-        assert [one["text"] for one in answer["data"]["alarms"]] == [word(said, language)]
+        assert [one["message"] for one in await shown(node, language)] == [word(said, language)]
 
 
 async def test_stopped_replication_then_an_alarm_without_a_row_of_its_own(node: Served, here: Plant) -> None:
@@ -117,10 +127,10 @@ async def test_stopped_replication_then_an_alarm_without_a_row_of_its_own(node: 
     with here.store.transaction() as session:
         stop(session)
     alike = raised(AlarmKind.LEDGER_DIVERGED, here.origin)
-    assert await node.ask(MANAGER, BRIEFLY) == {"alarms": [alike]}
+    assert await brief(node) == [alike]
     with here.store.transaction() as session:
         raise_alarm(session, Alarm(AlarmKind.LEDGER_DIVERGED, here.origin, CLOCK_WRONG), here.clock.now(), times=3)
-    assert await node.ask(MANAGER, BRIEFLY) == {"alarms": [{**alike, "times": 3}]}
+    assert await brief(node) == [{**alike, "times": 3}]
 
 
 async def test_stopped_for_a_reason_that_has_an_alarm_of_its_own_then_one_alarm(node: Served, here: Plant) -> None:
@@ -129,22 +139,22 @@ async def test_stopped_for_a_reason_that_has_an_alarm_of_its_own_then_one_alarm(
         status.ledger_status(session, here.number)
         status.amend(session, here.number, state=ReplicationState.REFUSED, **status.alarm_columns(said, now))
         raise_alarm(session, Alarm(AlarmKind.LEDGER_DAMAGED, here.origin, said), now)
-    assert await node.ask(MANAGER, BRIEFLY) == {"alarms": [raised(AlarmKind.LEDGER_DAMAGED, here.origin)]}
+    assert await brief(node) == [raised(AlarmKind.LEDGER_DAMAGED, here.origin)]
     with here.store.transaction() as session:
         status.amend(
             session, here.number, **status.alarm_columns(Notice("TEST_REFUSED", "The hub refused: 403 X."), now)
         )
-    kinds = {one["kind"] for one in (await node.ask(MANAGER, BRIEFLY))["alarms"]}
+    kinds = {one["kind"] for one in await brief(node)}
     assert kinds == {"LEDGER_DAMAGED", "REPLICATION_REFUSED"}, "two facts are two"
 
 
 async def test_alarms_then_only_for_those_who_watch_replication(node: Served, here: Plant) -> None:
     with here.store.transaction() as session:
         raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, here.origin, CLOCK_WRONG), here.clock.now())
-    assert await node.ask(OPERATOR, BRIEFLY) == {"alarms": []}
-    assert await node.ask(person(13, (2, Role.MANAGER)), BRIEFLY) == {"alarms": []}
+    assert await brief(node, OPERATOR) == []
+    assert await brief(node, person(13, (2, Role.MANAGER))) == []
     for one in (AUDITOR, ADMINISTRATOR):
-        assert len((await node.ask(one, BRIEFLY))["alarms"]) == 1
+        assert len(await brief(node, one)) == 1
 
 
 async def test_hub_then_each_plants_people_see_what_is_about_their_plant(hub: Served, group: Group) -> None:
@@ -157,13 +167,55 @@ async def test_hub_then_each_plants_people_see_what_is_about_their_plant(hub: Se
             "INSERT INTO projection_faults (log_id, idx, key, type, error, attempts, parked_us)"
             " VALUES (2, 3, 'K', 'T', 'no such thing', 1, 0), (2, 4, 'K', 'T', NULL, 0, 0)"
         )
-    seen = {one["about"] for one in (await hub.ask(DIRECTOR, BRIEFLY))["alarms"]}
+    seen = {one["about"] for one in await brief(hub, DIRECTOR)}
     assert seen == set(abouts)
-    assert raised(AlarmKind.ENTRY_PARKED, THERE) in (await hub.ask(DIRECTOR, BRIEFLY))["alarms"]
-    seen = {one["about"] for one in (await hub.ask(SH1_MANAGER, BRIEFLY))["alarms"]}
+    assert raised(AlarmKind.ENTRY_PARKED, THERE) in await brief(hub, DIRECTOR)
+    seen = {one["about"] for one in await brief(hub, SH1_MANAGER)}
     assert seen == {HERE, f"{HERE}#7"}
-    assert len((await hub.ask(DIRECTOR, QUERY, over=False, first=2))["alarms"]) == 2
-    assert (await hub.ask(DIRECTOR, QUERY, over=False, first=-1))["alarms"] == []
+    assert (await hub.ask(SH1_MANAGER, QUERY))["alarms"]["totalCount"] == 2
+    for wanted, expected in (
+        ({"plantCode": {"eq": "SH1"}}, {HERE, f"{HERE}#7"}),
+        ({"plantCode": {"eq": "XX9"}}, set()),
+        ({"kind": {"eq": "ENTRY_PARKED"}}, {THERE}),
+        ({"kind": {"in": ["ENTRY_PARKED", "REPLICATION_REFUSED"]}, "plantCode": {"eq": "NB1"}}, {THERE}),
+        ({"lastAt": {"before": "1971-01-01T00:00:00Z"}}, {THERE}),
+        ({"firstAt": {"from": "2100-01-01T00:00:00Z"}}, set()),
+    ):
+        found = (await hub.ask(DIRECTOR, QUERY, filter=wanted))["alarms"]
+        assert {one["about"] for one in found["nodes"]} == expected, wanted
+        assert found["totalCount"] == len(found["nodes"])
+    codes = {one["about"]: one["plant"] for one in (await hub.ask(DIRECTOR, QUERY))["alarms"]["nodes"]}
+    assert (codes[f"{HERE}#7"], codes[f"{HERE}2"], codes[THERE]) == ({"code": "SH1"}, None, {"code": "NB1"})
+
+
+async def test_pages_then_each_alarm_once_stored_or_not_in_either_order(hub: Served, group: Group) -> None:
+    with group.hub.store.transaction() as session:
+        for number in range(5):
+            alarm = Alarm(AlarmKind.REPLICATION_REFUSED, f"{HERE}#{number}", CLOCK_WRONG)
+            raise_alarm(session, alarm, group.here.clock.advance(minutes=1))
+        parked = int(group.here.clock.now().timestamp() * 1_000_000) - 150_000_000
+        session.run(
+            "INSERT INTO projection_faults (log_id, idx, key, type, error, attempts, parked_us)"
+            " VALUES (2, 3, 'K', 'T', 'no such thing', 1, :at)",
+            {"at": parked},
+        )
+    expected = [f"{HERE}#0", f"{HERE}#1", f"{HERE}#2", f"{HERE}#3", f"{HERE}#4"]
+    expected.insert(2, THERE)
+    found: list[JSON] = []
+    for direction, abouts in (("ASCENDING", expected), ("DESCENDING", expected[::-1]), (None, expected[::-1])):
+        order = None if direction is None else {"field": "LAST_AT", "direction": direction}
+        found, after, more = [], None, True
+        while more:
+            page = (await hub.ask(DIRECTOR, QUERY, order=order, first=2, after=after))["alarms"]
+            found += page["nodes"]
+            after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
+            assert page["totalCount"] == 6
+        assert [one["about"] for one in found] == abouts
+    document = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }"
+    ids = [one["id"] for one in found]
+    assert await hub.ask(DIRECTOR, document, ids=ids) == {"nodes": [{"id": one} for one in ids]}
+    seen = [{"id": one["id"]} if one["about"] != THERE else None for one in found]
+    assert await hub.ask(SH1_MANAGER, document, ids=ids) == {"nodes": seen}
 
 
 async def test_status_then_failures_and_what_waits_are_in_it(node: Served, here: Plant) -> None:
@@ -176,7 +228,7 @@ async def test_status_then_failures_and_what_waits_are_in_it(node: Served, here:
         )  # fmt: skip
         (size,) = session.row("SELECT size FROM logs WHERE log_id = 1") or (0,)
         session.run("UPDATE logs SET fenced = 1 WHERE log_id = 1")
-    query = "{ plants { replication { waiting error attempts nextAttemptAt fenced disputed } } }"
+    query = "{ plants { replication { waiting error attempts nextAttemptAt fenced conflicting } } }"
     assert (await node.ask(MANAGER, query))["plants"] == [
         {
             "replication": {
@@ -185,7 +237,7 @@ async def test_status_then_failures_and_what_waits_are_in_it(node: Served, here:
                 "attempts": 4,
                 "nextAttemptAt": "2026-03-14T08:00:30.000000Z",
                 "fenced": True,
-                "disputed": 0,
+                "conflicting": 0,
             }
         }
     ]

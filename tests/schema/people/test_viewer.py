@@ -35,7 +35,7 @@ async def test_hub_asked_then_it_has_no_plant(hub: Served) -> None:
 async def test_user_asked_then_the_permissions_at_a_plant_are_those_that_are_enforced(
     hub: Served, node: Served, actor: Actor
 ) -> None:
-    document = "query($plant: PlantCode) { viewer { permissions(plant: $plant) } }"
+    document = "query($plant: PlantCode) { viewer { permissions(plantCode: $plant) } }"
     at_home = sorted(one for one in Permission if may(actor, one, 1))
     assert at_home
     assert (await node.ask(actor, document))["viewer"]["permissions"] == at_home

@@ -1,6 +1,7 @@
 """Jobs that are due by the store: recorded when they succeed and fail, and begun at once after a restart."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 import migrations
 from infra.clock import FixedClock, SystemClock
 from infra.database import Store
+from infra.postgres import EmbeddedPostgres
 from infra.roles import Role
 from infra.settings import Settings
 from plants.store.monitoring.job_runs import JobRun, job_run, job_runs, record_known, record_succeeded
@@ -23,7 +25,8 @@ from sync_jobs.celery.node_jobs import read_successes
 from sync_jobs.celery.scheduler import DueScheduler
 from sync_jobs.celery.worker_app import worker_app
 from sync_jobs.nodes import HubNode
-from tests.patience import wait_until
+from tests.databases import migrated_database
+from tests.patience import patient, wait_until
 from tests.sync_jobs.group import Group
 
 NOW: Final = datetime(2026, 3, 14, 8, 30, tzinfo=UTC)
@@ -211,6 +214,29 @@ def test_clock_was_ahead_when_a_job_became_known_then_it_is_overdue_until_the_no
         record_known(session, {"job": 5}, NOW)
     assert not runs(store)["job"].is_overdue(NOW)
     assert runs(store)["job"].is_overdue(NOW + timedelta(minutes=3))
+
+
+def test_node_and_a_worker_store_the_same_job_first_then_both_succeed(postgres_18: EmbeddedPostgres) -> None:
+    with closing(Store(migrated_database(postgres_18))) as store, ThreadPoolExecutor(1) as worker:
+
+        def succeed() -> None:
+            with store.transaction() as session:
+                record_succeeded(session, "job", 5, NOW + timedelta(minutes=1))
+
+        with store.transaction() as session:
+            record_known(session, {"job": 5}, NOW)
+            session.flush()
+            succeeded = worker.submit(succeed)
+            wait_until(lambda: waits_for_a_lock(store), "the worker waits for the node's transaction")
+        succeeded.result(patient(10))
+
+        (run,) = runs(store).values()
+        assert (run.known_since, run.succeeded, run.period_ms) == (NOW, NOW + timedelta(minutes=1), 5000)
+
+
+def waits_for_a_lock(store: Store) -> bool:
+    with store.reading() as reads:
+        return bool(reads.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
 
 
 def test_jobs_of_a_node_change_then_the_others_are_forgotten(store: Store) -> None:

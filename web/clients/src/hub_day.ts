@@ -25,11 +25,11 @@ const { alarms } = await chen.send(hub.AlarmsDocument);
 say("alarms", alarms.length);
 
 // The milk is followed to both plants.
-const { trace } = await chen.send(hub.TraceDocument, { input: { codes: [milk.code], direction: "FORWARD" } });
-say("trace", trace.summary.batches, "batches", trace.summary.processes, "processes");
+const { trace } = await chen.send(hub.TraceDocument, { input: { batchCodes: [milk.code], direction: "FORWARD" } });
+say("trace", trace.summary.batchCount, "batches", trace.summary.processCount, "processes");
 
 // The expiry that the plant asked about is extended.
-const filter = { batch: yoghurt.code, kind: "EXPIRY_EXTENSION" } as const;
+const filter = { batchCode: { eq: yoghurt.code }, kind: { eq: "EXPIRY_EXTENSION" } } as const;
 const asked = await until(async () => {
   const { changeRequests } = await chen.send(hub.ChangeRequestsDocument, { filter });
   return changeRequests.nodes.at(0);
@@ -57,7 +57,7 @@ const { placeHold } = await chen.send(hub.PlaceHoldDocument, {
 });
 sayEntry(recorded(placeHold));
 const answered = await until(async () => {
-  const { directives } = await chen.send(hub.DirectivesDocument, { filter: { key: yoghurt.code } });
+  const { directives } = await chen.send(hub.DirectivesDocument, { filter: { key: { eq: yoghurt.code } } });
   const holds = directives.nodes.filter((one) => one.type === "HoldDirected");
   return holds.length > 0 && holds.every((one) => one.state === "APPLIED") ? holds : undefined;
 });

@@ -54,7 +54,8 @@ async function receive(supplierLot: string, amount: string) {
   return sayEntry(recorded(receiveBatch));
 }
 const milkLot = `${mark}-MILK`;
-const first = await receive(milkLot, "500");
+const { eventCursor } = await wang.send(plant.EventCursorDocument);
+await receive(milkLot, "500");
 const wrong = await receive(`${mark}-WRONG`, "1");
 const { correctEntry } = await wang.send(plant.CorrectEntryDocument, {
   input: { ...request("Never delivered"), entryId: wrong.id, correctionReason: "DID_NOT_OCCUR" },
@@ -138,8 +139,16 @@ const { requestRelease } = await li.send(plant.RequestReleaseDocument, {
   input: { ...request("Tasted again, sound"), batchCode: yoghurt.code },
 });
 sayEntry(recorded(requestRelease));
-const { changeRequests } = await wang.send(plant.ChangeRequestsDocument, { filter: { batch: yoghurt.code } });
-const { id: changeRequestId, proposal } = only(changeRequests.nodes);
+/** Return the change request of the yoghurt, as a person sees it. */
+async function asked(person: Person) {
+  const filter = { batchCode: { eq: yoghurt.code } };
+  return only((await person.send(plant.ChangeRequestsDocument, { filter })).changeRequests.nodes);
+}
+for (const person of [li, wang]) {
+  const { allowed, blockedBy } = (await asked(person)).viewerCanDecide;
+  say("may decide", allowed ? "yes" : (blockedBy?.code ?? ""));
+}
+const { id: changeRequestId, proposal } = await asked(wang);
 const decision = (): plant.DecideChangeRequestInput => ({
   requestId: requestId(),
   changeRequestId,
@@ -172,21 +181,23 @@ const { requestExpiryExtension } = await li.send(plant.RequestExpiryExtensionDoc
 });
 sayEntry(recorded(requestExpiryExtension));
 await sayStock(li, yoghurtLot);
-const { trace } = await wang.send(plant.TraceDocument, { input: { codes: [milk.code], direction: "FORWARD" } });
-say("trace", trace.summary.batches, "batches", trace.summary.processes, "processes");
-await sayLedger(first.index);
+const { trace } = await wang.send(plant.TraceDocument, { input: { batchCodes: [milk.code], direction: "FORWARD" } });
+say("trace", trace.summary.batchCount, "batches", trace.summary.processCount, "processes");
+await sayLedger(eventCursor);
 
-/** Say the first entries of the ledger from an index on, as a subscription streams them. */
-async function sayLedger(fromIndex: number) {
+/** Say what Li recorded in the ledger after a cursor, as a subscription streams it, until yoghurt was made. */
+async function sayLedger(after: string) {
   const client = createClient({
     url: `${nodes.SH1.replace("http", "ws")}/graphql`,
     connectionParams: { authorization: wang.authorization },
   });
   const query = plant.LedgerEntriesDocument.toString();
-  for await (const { data } of client.iterate<plant.LedgerEntriesSubscription>({ query, variables: { fromIndex } })) {
-    if (!data) throw new Error("an entry without data");
-    say("streamed", data.ledgerEntries.type);
-    if (data.ledgerEntries.type === "ProcessOpened") break;
+  const variables: plant.LedgerEntriesSubscriptionVariables = { after, filter: { actorCode: { eq: "li.wei" } } };
+  for await (const { data } of client.iterate<plant.LedgerEntriesSubscription>({ query, variables })) {
+    if (!data) throw new Error("an event without data");
+    const { type, actor } = data.ledgerEntries.entry;
+    say("streamed", actor.code, type);
+    if (type === "ProcessOpened") break;
   }
   await client.dispose();
 }

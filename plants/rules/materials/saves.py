@@ -1,0 +1,28 @@
+"""Saves of many rows of master data: states, outcomes and what a refused row means for the others."""
+
+from plants.rules.values.enums import DescribedEnum
+
+
+class OnRefusal(DescribedEnum):
+    """What a refused row means for the other rows."""
+
+    REJECT_ALL = "REJECT_ALL", "All rows are saved or none is."
+    SKIP_ROW = "SKIP_ROW", "The refused row is left out, and the other rows are saved."
+
+
+class SaveState(DescribedEnum):
+    """State of a save of many rows."""
+
+    WAITING = "WAITING", "No row has been run yet."
+    RUNNING = "RUNNING", "Some rows have a result. The others follow, also after the node was restarted."
+    DONE = "DONE", "Every row has a result."
+    STOPPED = "STOPPED", "The node refused to go on, for a reason that concerns no single row."
+
+
+class RowOutcome(DescribedEnum):
+    """Outcome of a row."""
+
+    RECORDED = "RECORDED", "The row was saved by an entry of the ledger."
+    UNCHANGED = "UNCHANGED", "The definition was already as the row gives it, so nothing was recorded."
+    REFUSED = "REFUSED", "The row was refused and nothing of it was saved."
+    REJECTED = "REJECTED", "The row was in order. It was not saved, because another row was refused."

@@ -1,0 +1,203 @@
+"""Many rows in one save: each is recorded once and has its own result, however often the work is interrupted."""
+
+from dataclasses import replace
+
+import pytest
+
+from infra.ids import new_id
+from plants.commands.execution import CommandContext
+from plants.commands.materials.changes import Change, MasterChange, MaterialChange, UnitChange
+from plants.commands.materials.saves import KEPT_FOR, PORTION, ROWS_MAX, Rows, advance_save, begin_save, validate_rows
+from plants.rules.ledger.events import Entry
+from plants.rules.ledger.refusals import REQUEST_REUSED
+from plants.rules.materials.definitions import MATERIAL, MasterKind
+from plants.rules.materials.saves import OnRefusal, RowOutcome, SaveState
+from plants.rules.values.refusals import LINES_INVALID, TEXT_INVALID, UNIT_UNKNOWN, Refusal
+from plants.store.materials.saves import Save, SaveRow, read_refusal, unfinished_save
+from tests.factories import Plant
+
+SIZE = 2 * PORTION + 30
+BAD = {3: UNIT_UNKNOWN, PORTION: TEXT_INVALID, SIZE - 1: UNIT_UNKNOWN}
+
+
+def rows(on_refusal: OnRefusal, *, wrong: bool = True) -> Rows:
+    """Return materials, some of them wrong."""
+    made: list[Change] = []
+    for index in range(SIZE):
+        one = MaterialChange(f"MAT-{index:04}", f"Material 物料 {index}", "KGM", 10, conversions=(("BG", "25"),))
+        bad = BAD.get(index) if wrong else None
+        if bad is UNIT_UNKNOWN:
+            one = replace(one, unit="STONE")
+        elif bad is TEXT_INVALID:
+            one = replace(one, name=" ")
+        made.append(one)
+    return Rows(MATERIAL, tuple(made), on_refusal)
+
+
+def begun(plant: Plant, said: Rows, request: str) -> str:
+    with plant.store.transaction() as session:
+        return begin_save(session, said, actor=plant.actor, call=plant.call(request=request))
+
+
+def advanced(plant: Plant, save: str | None = None) -> bool:
+    with plant.store.transaction() as session:
+        return advance_save(session, plant.number, plant.clock.now(), save)
+
+
+def finished(plant: Plant, said: Rows, request: str) -> Save:
+    save = begun(plant, said, request)
+    while advanced(plant, save):
+        pass
+    return save_of(plant, save)
+
+
+def save_of(plant: Plant, save: str) -> Save:
+    with plant.store.transaction() as session:
+        found = session.get(Save, save)
+        assert found is not None
+        return found
+
+
+def results(plant: Plant, save: str) -> list[SaveRow]:
+    with plant.store.transaction() as session:
+        found = [session.get(SaveRow, (save, place)) for place in range(SIZE)]
+        return [one for one in found if one is not None]
+
+
+def entries_of_rows(plant: Plant) -> list[Entry]:
+    return [entry for entry in plant.entries() if entry.envelope["key"].startswith("MAT-")]
+
+
+def recorded(plant: Plant) -> list[str]:
+    """Return the codes of the rows that the ledger states, one for each entry."""
+    return [entry.payload["code"] for entry in entries_of_rows(plant)]
+
+
+def test_rows_skipped_then_the_others_are_recorded_and_each_refusal_has_its_place(plant: Plant) -> None:
+    save = finished(plant, rows(OnRefusal.SKIP_ROW), new_id())
+
+    assert (save.state, save.done, save.recorded, save.refused) == (SaveState.DONE, SIZE, SIZE - len(BAD), len(BAD))
+    found = results(plant, save.id)
+    refused = {one.number: read_refusal(one.refusal) for one in found if one.refusal is not None}
+    assert {place: one.code for place, one in refused.items() if one is not None} == BAD
+    places = {place: one.path for place, one in refused.items() if one is not None}
+    fields = {UNIT_UNKNOWN: "unitCode", TEXT_INVALID: "name"}
+    assert places == {place: ("rows", str(place), fields[code]) for place, code in BAD.items()}
+    assert {one.outcome for one in found if one.number not in BAD} == {RowOutcome.RECORDED}
+    assert recorded(plant) == [f"MAT-{index:04}" for index in range(SIZE) if index not in BAD]
+    indexes = [one.entry_idx for one in found if one.entry_idx is not None]
+    assert indexes == [entry.index for entry in entries_of_rows(plant)]
+
+
+def test_one_refused_of_all_then_nothing_changes(plant: Plant) -> None:
+    before = plant.everything()
+
+    save = finished(plant, rows(OnRefusal.REJECT_ALL), new_id())
+
+    assert plant.everything() == before
+    assert (save.state, save.done, save.recorded, save.refused) == (SaveState.DONE, SIZE, 0, len(BAD))
+    outcomes = {one.number: one.outcome for one in results(plant, save.id)}
+    assert outcomes == {n: RowOutcome.REFUSED if n in BAD else RowOutcome.REJECTED for n in range(SIZE)}
+
+
+def test_all_in_order_then_all_are_recorded_together(plant: Plant) -> None:
+    save = finished(plant, rows(OnRefusal.REJECT_ALL, wrong=False), new_id())
+
+    assert (save.recorded, save.refused) == (SIZE, 0)
+    assert len(recorded(plant)) == SIZE
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2])
+def test_interrupted_and_sent_again_then_each_row_is_recorded_once(plant: Plant, turns: int) -> None:
+    said, request = rows(OnRefusal.SKIP_ROW), new_id()
+    save = begun(plant, said, request)
+    for _ in range(turns):
+        assert advanced(plant, save)
+
+    class Killed(Exception):
+        """The process ends within a portion."""
+
+    def killed() -> None:
+        with plant.store.transaction() as session:
+            advance_save(session, plant.number, plant.clock.now(), save)
+            raise Killed
+
+    with pytest.raises(Killed):
+        killed()
+    assert save_of(plant, save).done == turns * PORTION
+
+    again = finished(plant, said, request)
+    assert again.id == save
+    assert len(recorded(plant)) == len(set(recorded(plant))) == SIZE - len(BAD)
+    before = plant.everything()
+    assert finished(plant, said, request).id == save
+    assert plant.everything() == before
+
+
+def test_request_id_of_other_rows_then_refused(here: Plant) -> None:
+    request = new_id()
+    begun(here, rows(OnRefusal.SKIP_ROW), request)
+    before = here.everything()
+
+    for other in (rows(OnRefusal.REJECT_ALL), rows(OnRefusal.SKIP_ROW, wrong=False)):
+        with pytest.raises(Refusal) as caught:
+            begun(here, other, request)
+        assert (caught.value.code, caught.value.path) == (REQUEST_REUSED, ("requestId",))
+    assert here.everything() == before
+
+
+def test_number_of_rows_wrong_then_refused(here: Plant) -> None:
+    change = MaterialChange("M-1", "One", "KGM")
+    for count in (0, ROWS_MAX + 1):
+        with pytest.raises(Refusal) as caught:
+            begun(here, Rows(MATERIAL, (change,) * count, OnRefusal.SKIP_ROW), new_id())
+        assert (caught.value.code, caught.value.path) == (LINES_INVALID, ("rows",))
+
+
+def test_row_as_it_is_then_unchanged_and_no_reason_to_reject(here: Plant) -> None:
+    changes = (
+        MasterChange(MasterKind.LOCATION, "A1", "Cold store 冷库"),
+        MasterChange(MasterKind.LOCATION, "A9", "New"),
+    )
+
+    save = finished(here, Rows("LOCATION", changes, OnRefusal.REJECT_ALL), new_id())
+
+    assert (save.recorded, save.unchanged, save.refused) == (1, 1, 0)
+
+
+def test_units_then_their_fields_are_kept_until_they_are_run(here: Plant) -> None:
+    finished(here, Rows("UNIT", (UnitChange("BAG", "Bag", "KGM", "25"),), OnRefusal.SKIP_ROW), new_id())
+    finished(here, Rows("UNIT", (UnitChange("BAG", factor="1/3"),), OnRefusal.SKIP_ROW), new_id())
+    cleared = UnitChange("BAG", cleared=frozenset({"name"}))
+    save = finished(here, Rows("UNIT", (cleared,), OnRefusal.SKIP_ROW), new_id())
+
+    assert here.rows("SELECT name, detail FROM master_records WHERE code = 'BAG'") == [
+        ("Bag", '{"factor":"1/3","of":"KGM"}')
+    ]
+    assert (save.recorded, save.refused) == (0, 1)
+
+
+def test_validated_then_every_refusal_is_raised_and_nothing_is_kept(plant: Plant) -> None:
+    before = plant.everything(), plant.rows("SELECT count(*) FROM saves")
+
+    def validate(said: Rows, call: CommandContext) -> None:
+        with plant.store.transaction() as session:
+            validate_rows(session, said, actor=plant.actor, call=call)
+
+    with pytest.raises(Refusal) as caught:
+        validate(rows(OnRefusal.SKIP_ROW), plant.call(request=new_id()))
+    assert [one.path[1] for one in (caught.value, *caught.value.further)] == [str(place) for place in BAD]
+    validate(rows(OnRefusal.SKIP_ROW, wrong=False), plant.call(request=new_id()))
+    assert (plant.everything(), plant.rows("SELECT count(*) FROM saves")) == before
+
+
+def test_finished_long_ago_then_forgotten_with_its_rows(here: Plant) -> None:
+    save = finished(here, rows(OnRefusal.SKIP_ROW), new_id())
+    waiting = begun(here, rows(OnRefusal.SKIP_ROW), new_id())
+    here.clock.advance(days=KEPT_FOR.days + 1)
+    begun(here, rows(OnRefusal.SKIP_ROW), new_id())
+
+    assert here.rows("SELECT count(*) FROM save_rows WHERE save_id = :s", s=save.id) == [(0,)]
+    assert save_of(here, waiting).state is SaveState.WAITING
+    with here.store.reading() as reads:
+        assert unfinished_save(reads, here.number)

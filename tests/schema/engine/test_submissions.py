@@ -1,0 +1,177 @@
+"""`submit`: commands in order, each under its own permission and request id, while others write."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from graphql import GraphQLInputObjectType
+
+from auth.actors import Role
+from infra.ids import new_id
+from infra.roles import Role as NodeRole
+from schema.engine.contracts import contract
+from schema.engine.node_ids import node_id
+from schema.engine.operations import OperationKind, operations
+from schema.engine.submissions import SUBMITTED_MAX
+from tests.factories import Plant
+from tests.schema.asking import AUDITOR, DIRECTOR, JSON, OPERATOR, Served, person
+from tests.schema.group import Group, hold_at_hub
+
+SUBMIT = """mutation($commands: [CommandInput!]!) { submit(commands: $commands) {
+  requestId recorded { __typename entry { index type } ... on BatchReceived { batch { code } } }
+  refusal { code path furtherRefusals { code path } } } }"""
+PLAIN = "mutation($commands: [CommandInput!]!) { submit(commands: $commands) { requestId } }"
+AT_HUB = """mutation($commands: [CommandInput!]!) { submit(commands: $commands) {
+  requestId recorded { entry { type } } refusal { code path } } }"""
+
+
+def command(mutation: str, **given: Any) -> JSON:
+    return {mutation: {"requestId": new_id(), **given}}
+
+
+def receipt(**more: Any) -> JSON:
+    quantity = {"amount": "10", "unit": "KGM"}
+    return command("receiveBatch", **{"materialCode": "RM-MILK", "quantity": quantity, "locationCode": "A1", **more})
+
+
+def move(batch: str, amount: str = "1") -> JSON:
+    return command(
+        "moveBatch",
+        batchCode=batch,
+        fromLocationCode="A1",
+        toLocationCode="B1",
+        quantity={"amount": amount, "unit": "KGM"},
+    )
+
+
+async def submit(node: Served, commands: list[JSON]) -> list[JSON]:
+    done: list[JSON] = (await node.ask(OPERATOR, SUBMIT, commands=commands))["submit"]
+    assert [one["requestId"] for one in done] == [next(iter(each.values()))["requestId"] for each in commands]
+    return done
+
+
+async def test_commands_submitted_then_done_in_order_and_a_refused_one_stops_none(here: Plant, node: Served) -> None:
+    batch = here.receive(amount="3")
+    size = len(here.entries())
+    ship = command(
+        "shipGoods",
+        customerCode="C1",
+        lines=[
+            {"batchCode": one, "quantity": {"amount": "1", "unit": "KGM"}, "locationCode": "A1"}
+            for one in ("SH1-NONE", batch, "SH1-NIL")
+        ],
+    )
+    done = await submit(node, [move(batch, "2"), move(batch, "2"), receipt(), ship, move(batch, "1")])
+
+    assert [one["recorded"] and one["recorded"]["__typename"] for one in done] == [
+        "BatchMoved", None, "BatchReceived", None, "BatchMoved",
+    ]  # fmt: skip
+    assert [one["recorded"]["entry"]["index"] for one in done if one["recorded"]] == [size, size + 1, size + 2]
+    assert done[2]["recorded"]["batch"]["code"].startswith("SH1-")
+    assert [one["refusal"] for one in done] == [
+        None,
+        {"code": "STOCK_SHORT", "path": ["quantity"], "furtherRefusals": []},
+        None,
+        {
+            "code": "BATCH_UNKNOWN",
+            "path": ["lines", "0", "batchCode"],
+            "furtherRefusals": [{"code": "BATCH_UNKNOWN", "path": ["lines", "2", "batchCode"]}],
+        },
+        None,
+    ]
+    assert here.stock()[batch, "B1"] == "3"
+
+
+async def test_same_commands_again_then_the_first_answers_and_nothing_new(here: Plant, node: Served) -> None:
+    batch = here.receive()
+    commands = [move(batch), move(batch), receipt()]
+    first = await submit(node, commands)
+    before = here.everything()
+
+    assert await submit(node, [*commands, *commands]) == [*first, *first]
+    assert here.everything() == before
+
+    other = {"receiveBatch": {**commands[2]["receiveBatch"], "locationCode": "B1"}}
+    (reused,) = await submit(node, [other])
+    assert reused["refusal"] == {"code": "REQUEST_REUSED", "path": ["requestId"], "furtherRefusals": []}
+    assert here.everything() == before
+
+
+async def test_commands_of_several_permissions_then_each_as_if_sent_alone(here: Plant, node: Served) -> None:
+    batch = here.receive()
+    count = command(
+        "countStock",
+        batchCode=batch,
+        locationCode="A1",
+        counted={"amount": "99", "unit": "KGM"},
+        reason="Counted",
+    )
+    process = command("closeProcess", processId="nonsense")
+    for actor, codes in (
+        (OPERATOR, [None, "NOT_PERMITTED", "PROCESS_UNKNOWN"]),
+        (person(4, (1, Role.QUALITY)), ["NOT_PERMITTED", "NOT_PERMITTED", "NOT_PERMITTED"]),
+        (AUDITOR, ["NOT_PERMITTED", "NOT_PERMITTED", "NOT_PERMITTED"]),
+    ):
+        before = here.everything()
+        answer = await node.ask(actor, SUBMIT, commands=[receipt(), count, process])
+        assert [one["refusal"] and one["refusal"]["code"] for one in answer["submit"]] == codes
+        assert (here.everything() == before) is (actor is not OPERATOR)
+
+
+async def test_too_many_or_no_commands_then_said_so_and_nothing_is_done(here: Plant, node: Served) -> None:
+    before = here.everything()
+    for commands, text in (
+        ([receipt()] * (SUBMITTED_MAX + 1), "`commands` holds at most 500 commands, not 501."),
+        ([{**receipt(), **move("SH1-1")}], "must specify exactly one key"),
+        ([{}], "must specify exactly one key"),
+        ([{"receiveBatch": None}], "must be non-null"),
+        ([{"submit": {}}], "unknown field 'submit'"),
+    ):
+        (error,) = (await node.answer(OPERATOR, PLAIN, commands=commands))["errors"]
+        assert text in error["message"], error
+    assert (await node.ask(OPERATOR, SUBMIT, commands=[]))["submit"] == []
+    assert here.everything() == before
+
+
+async def test_others_write_meanwhile_then_they_need_not_wait_for_the_end(here: Plant, node: Served) -> None:
+    batch = here.receive(amount="1000")
+    wanted = "... on Recorded { entry { index } }"
+
+    async def receive() -> int:
+        return int((await node.do(OPERATOR, "receiveBatch", wanted, **receipt()["receiveBatch"]))["entry"]["index"])
+
+    many = asyncio.gather(submit(node, [move(batch) for _ in range(150)]))
+    single = await asyncio.gather(*(receive() for _ in range(5)))
+    (done,) = await many
+    last = done[-1]["recorded"]["entry"]["index"]
+    assert [index < last for index in single] == [True] * 5
+    assert here.stock()[batch, "B1"] == "150"
+
+
+@pytest.mark.parametrize("role", NodeRole)
+def test_members_of_a_command_then_the_mutations_of_the_role_with_their_inputs(role: NodeRole) -> None:
+    schema = contract(role)._schema  # noqa: SLF001 -- Strawberry keeps the schema of graphql-core private.
+    kind = schema.type_map["CommandInput"]
+    assert isinstance(kind, GraphQLInputObjectType)
+    assert "input CommandInput @oneOf" in contract(role).as_str()
+    assert schema.mutation_type is not None
+    bulk = {one.name for one in operations() if one.kind is OperationKind.MUTATION and one.bulk}
+    expected = {
+        name: str(field.args["input"].type).removesuffix("!")
+        for name, field in schema.mutation_type.fields.items()
+        if name not in bulk and set(field.args) == {"input", "validateOnly"}
+    }
+
+    assert {name: str(field.type) for name, field in kind.fields.items()} == expected
+
+
+async def test_commands_of_the_hub_then_run_there(group: Group, hub: Served) -> None:
+    batch = group.here.receive()
+    group.hears()
+    hold = node_id("directed-hold", hold_at_hub(group, batch))
+    lifts = [command("liftHold", holdId=one, reason="Tested") for one in (hold, hold, "none")]
+
+    done = (await hub.ask(DIRECTOR, AT_HUB, commands=lifts))["submit"]
+
+    assert [one["recorded"] and one["recorded"]["entry"]["type"] for one in done] == ["ReleaseDirected", None, None]
+    assert [one["refusal"] for one in done[1:]] == [{"code": "DIRECTED_HOLD_UNKNOWN", "path": ["holdId"]}] * 2
