@@ -66,6 +66,16 @@ def test_unit_of_material_on_the_road_then_it_cannot_change() -> None:
     assert group.code("saveMaterial", plant="WH2", **changed) == "MATERIAL_IN_USE"
 
 
+def test_unit_of_material_in_an_open_run_then_it_cannot_change_until_the_run_is_closed() -> None:
+    group = Group()
+    milk = group.receives("5")
+    run = group.opens()
+    group.feeds(run, line(milk, "5"))
+    assert group.code("saveMaterial", code="MILK", unitCode="GRM") == "MATERIAL_IN_USE"
+    group.does("closeProcess", processId=run)
+    group.does("saveMaterial", code="MILK", unitCode="GRM")
+
+
 def test_correction_of_factors_then_approved_change_rewrites_batches_in_stock() -> None:
     group = Group()
     group.does(
