@@ -93,7 +93,8 @@ class BatchAliasesChanged(Recorded):
 
 
 @mutation(
-    "Add aliases to a batch.",
+    "Add aliases to a batch. "
+    'Example: `{ batchCode: "SH1-260314-0001P", aliases: [{ scheme: "CUSTOMER_LOT", value: "C-9", issuer: "C1" }] }`.',
     roles=PLANT_ONLY,
     permission=Permission.BATCH_RECEIVE,
     command=aliases.alias_batch,
@@ -113,7 +114,8 @@ async def add_batch_aliases(info: Info, input: Input[AddBatchAliasesInput]) -> B
 
 
 @mutation(
-    "Remove aliases of a batch. Another batch may use them afterwards.",
+    "Remove aliases of a batch. Another batch may use them afterwards. "
+    'Example: `{ batchCode: "SH1-260314-0001P", aliases: [{ scheme: "CUSTOMER_LOT", value: "C-9", issuer: "C1" }] }`.',
     roles=PLANT_ONLY,
     permission=Permission.BATCH_RECEIVE,
     command=aliases.end_alias,

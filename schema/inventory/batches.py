@@ -30,8 +30,10 @@ from plants.store.inventory.batch_lists import (
 from plants.store.inventory.batches import Batch as BatchRow
 from plants.store.inventory.batches import Known, known_by_code, known_by_id
 from plants.store.inventory.holds import ListedHold, holds_count, holds_page, open_holds
+from plants.store.inventory.receipts import receipts_by_batch
 from plants.store.inventory.stock import stock_by_batch, stock_of_batches, stock_of_batches_count
 from plants.store.logistics.in_transit import awaited_batches
+from plants.store.production.batch_records import made_by, used_by_count, used_by_page
 from plants.store.sql.orders import Order
 from schema.audit.history import LedgerEntry
 from schema.engine.abilities import Ability, ability, nothing_blocks
@@ -52,13 +54,17 @@ from schema.inventory import aliases, stock
 from schema.inventory.attributes import BatchAttribute
 from schema.materials.materials import Material, material_of
 from schema.materials.suppliers import Supplier
+from schema.production import process_records
 from schema.quality import holds
 
 if TYPE_CHECKING:
     from schema.inventory.aliases import BatchAlias
     from schema.inventory.stock import Stock
+    from schema.production.process_records import ProcessRecord
     from schema.quality.holds import BatchHold, BatchHoldFilter
 
+LazyRecord = Annotated["ProcessRecord", strawberry.lazy("schema.production.process_records")]
+"""A process record. Its module and this one import each other."""
 LazyHoldFilter = Annotated["BatchHoldFilter", strawberry.lazy("schema.quality.holds")]
 """A filter of holds. Its module and this one import each other."""
 
@@ -188,6 +194,28 @@ class Batch(Node):
         stated = self.known.stated
         return await Supplier.load(info, stated.plant_id, stated.supplier)
 
+    @field("Lot code of the supplier, as the receipt stated it. Null without one, or if you may not see the origin.")
+    async def supplier_lot(self, info: Info) -> str | None:
+        receipt = await info.load(Permission.BATCH_READ, receipts_by_batch, self.known.stated.id)
+        return None if receipt is None else receipt.supplier_lot
+
+    @field("Purchase order of the receipt. Null without one, or if you may not see the origin.")
+    async def purchase_order(self, info: Info) -> str | None:
+        receipt = await info.load(Permission.BATCH_READ, receipts_by_batch, self.known.stated.id)
+        return None if receipt is None else receipt.purchase_order
+
+    @field("Process record that made it. Null if it was received, or if you may not see the record.")
+    async def made_by(self, info: Info) -> LazyRecord | None:
+        row = await info.load(Permission.BATCH_READ, made_by, self.known.stated.id)
+        return None if row is None else process_records.ProcessRecord.of(row)
+
+    @field("Process records that goods of it were fed into. Transfers and shipments are not among them.")
+    async def used_by(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[LazyRecord]:
+        return await info.children(
+            Permission.BATCH_READ, used_by_page, used_by_count, self.known.stated.id, (first, after),
+            key=lambda row: (row.id,), make=process_records.ProcessRecord.of,
+        )  # fmt: skip
+
     @field("State at each plant that knows the batch and that you may see: one for each plant.")
     async def at_plants(self, info: Info) -> list[BatchAtPlant]:
         info.context.spend(len(self.known.rows))
@@ -202,10 +230,7 @@ class Batch(Node):
             key=lambda row: (row.plant_id, row.location), make=lambda row: stock.Stock.of(row, self.known),
         )  # fmt: skip
 
-    @field(
-        "Holds, by plant in the order placed. Holds of headquarters that their plant has not placed yet come last. "
-        "Those on a batch of the same code count."
-    )
+    @field("Holds, by plant in the order placed. Holds of headquarters that their plant has not placed yet come last.")
     async def holds(
         self,
         info: Info,
@@ -229,7 +254,7 @@ class Batch(Node):
         )  # fmt: skip
 
     @field(
-        "Entries about it, and entries that moved goods of it, by ledger and position.",
+        "Ledger entries about it, and those that moved goods of it, by ledger and position.",
         permission=Permission.LEDGER_READ,
     )
     async def history(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[LedgerEntry]:

@@ -34,7 +34,9 @@ class BatchMoved(Recorded):
 
 
 @mutation(
-    "Move goods between locations. Held and expired goods may be moved too.",
+    "Move goods between locations. Held and expired goods may be moved too. "
+    'Example: `{ batchCode: "SH1-260314-0001P", fromLocationCode: "A1", toLocationCode: "B1", '
+    'quantity: { amount: "10", unit: "KGM" } }`.',
     roles=PLANT_ONLY,
     permission=Permission.STOCK_MOVE,
     command=movements.move_batch,

@@ -54,7 +54,8 @@ class BatchReceived(Recorded):
 
 
 @mutation(
-    "Receive goods. This creates a batch with a code and puts it in stock at the location.",
+    "Receive goods. This creates a batch with a code and puts it in stock at the location. "
+    'Example: `{ materialCode: "RM-MILK", quantity: { amount: "100", unit: "KGM" }, locationCode: "A1" }`.',
     roles=PLANT_ONLY,
     permission=Permission.BATCH_RECEIVE,
     command=receipts.receive_batch,

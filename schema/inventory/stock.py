@@ -6,7 +6,6 @@ import strawberry
 
 from auth.permissions import Permission
 from plants.commands.inventory import stock as commands
-from plants.commands.inventory.issues import StockLine
 from plants.rules.approvals.refusals import CHANGE_REQUIRED
 from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
 from plants.rules.materials.refusals import NOT_DEFINED
@@ -32,6 +31,7 @@ from schema.engine.scalars import BatchCode
 from schema.group.plants import Plant, owner
 from schema.inventory import batches
 from schema.materials.locations import Location
+from schema.materials.materials import Material, material_of
 
 if TYPE_CHECKING:
     from schema.inventory.batches import Batch
@@ -57,6 +57,11 @@ class Stock(Node):
         found = await Location.load(info, self.row.plant_id, self.row.location)
         assert found is not None
         return found
+
+    @field("Material of the batch, as defined at the plant of the stock.")
+    async def material(self, info: Info) -> Material:
+        row = next((one for one in self.known.rows if one.plant_id == self.row.plant_id), self.known.stated)
+        return required(await material_of(info, row.plant_id, row.material))
 
     @field("Batch.")
     async def batch(self) -> LazyBatch:
@@ -113,19 +118,6 @@ async def stock(
 
 
 @input_type
-class StockLineInput:
-    """A quantity of a batch at a location."""
-
-    batch_code: BatchCode = described("Batch code.")
-    quantity: QuantityInput = described("Quantity, in any unit that converts to the batch's own.")
-    location_code: str = described("Location code.")
-
-    @property
-    def line(self) -> StockLine:
-        return StockLine(self.batch_code, self.quantity.amount, self.quantity.unit, self.location_code)
-
-
-@input_type
 class CountStockInput(MutationInput):
     """The counted quantity of a batch at a location. `reason` is required."""
 
@@ -142,7 +134,9 @@ class StockCounted(Recorded):
 
 
 @mutation(
-    "Adjust stock to the counted quantity. A difference above the tolerance needs a change request.",
+    "Adjust stock to the counted quantity. A difference above the tolerance needs a change request. "
+    'Example: `{ batchCode: "SH1-260314-0001P", locationCode: "A1", counted: { amount: "98.5", unit: "KGM" }, '
+    'reason: "Monthly count" }`.',
     roles=PLANT_ONLY,
     permission=Permission.STOCK_ADJUST,
     command=commands.adjust_stock,

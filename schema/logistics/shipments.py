@@ -38,7 +38,7 @@ from schema.engine.quantities import Quantity
 from schema.engine.refusals import AMOUNTS, TAKING
 from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
-from schema.inventory.stock import StockLineInput
+from schema.inventory.stock_lines import StockLineInput
 from schema.materials.customers import Customer
 from schema.production.process_records import line_key
 

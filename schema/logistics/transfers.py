@@ -52,7 +52,7 @@ from schema.engine.refusals import AMOUNTS, TAKING
 from schema.engine.scalars import BatchCode, PlantCode, instant
 from schema.group.plants import Plant, plant_coded
 from schema.inventory.batches import Batch, batch_numbered
-from schema.inventory.stock import StockLineInput
+from schema.inventory.stock_lines import StockLineInput
 
 enum_type(TransferState)
 enum_type(TransferOrderField)

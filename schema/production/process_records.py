@@ -2,7 +2,7 @@
 
 import json
 from datetime import datetime
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
@@ -51,10 +51,15 @@ from schema.engine.quantities import Quantity, quantities
 from schema.engine.refusals import AMOUNTS, TAKING
 from schema.engine.scalars import instant
 from schema.group.plants import Plant, owner
-from schema.inventory.batches import Batch, batch_numbered
-from schema.inventory.stock import StockLineInput
+from schema.inventory import batches
+from schema.inventory.stock_lines import StockLineInput
 from schema.materials.equipment import Equipment
 
+if TYPE_CHECKING:
+    from schema.inventory.batches import Batch
+
+LazyBatch = Annotated["Batch", strawberry.lazy("schema.inventory.batches")]
+"""A batch. Its module and this one import each other."""
 PROCESS_ID = "Id of the process record."
 
 enum_type(ProcessKind)
@@ -74,8 +79,8 @@ class ProcessLine(Node):
     number: strawberry.Private[int]
 
     @field("Batch. Null if you may not see it.")
-    async def batch(self, info: Info) -> Batch | None:
-        return await batch_numbered(info, self.number)
+    async def batch(self, info: Info) -> LazyBatch | None:
+        return await batches.batch_numbered(info, self.number)
 
     @classmethod
     def of_input(cls, row: Edge) -> Self:

@@ -15,7 +15,7 @@ from schema.engine.inputs import Input
 from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.refusals import AMOUNTS, TAKING
 from schema.inventory.batches import Batch, batches_stated
-from schema.inventory.stock import StockLineInput
+from schema.inventory.stock_lines import StockLineInput
 from schema.production.process_records import OpenProcessInput, ProcessRecord, process_written
 from schema.production.yields import OutputInput, outputs_of
 

@@ -25,7 +25,7 @@ from schema.engine.scalars import BatchCode
 from schema.inventory.aliases import BatchAliasInput
 from schema.inventory.attributes import BatchAttributeInput, attributes
 from schema.inventory.batches import Batch, batches_stated
-from schema.inventory.stock import StockLineInput
+from schema.inventory.stock_lines import StockLineInput
 from schema.production.process_records import PROCESS_ID, ProcessRecord, process_named, process_written
 
 enum_type(OutputUse)

@@ -129,7 +129,8 @@ class HoldPlaced(Recorded):
 
 
 @mutation(
-    "Put the plant's goods of a batch on hold. Other holds do not matter. An approved release lifts it.",
+    "Put the plant's goods of a batch on hold. Other holds do not matter. An approved release lifts it. "
+    'Example: `{ batchCode: "SH1-260314-0001P", reason: "Seal broken" }`.',
     roles=PLANT_ONLY,
     permission=Permission.BATCH_QUARANTINE,
     command=commands.quarantine_batch,

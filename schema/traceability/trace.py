@@ -184,7 +184,8 @@ class Trace:
 
 
 @query(
-    "Traces the origins and destinations of goods over every plant that you may see.",
+    "Traces the origins and destinations of goods over every plant that you may see. "
+    'Example: `{ supplierLots: ["L-7"], direction: FORWARD }`.',
     permission=Permission.TRACE_READ,
 )
 async def trace(info: Info, input: Annotated[TraceInput, argument("Start and direction.")]) -> Trace:

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from graphql import (
@@ -11,12 +11,14 @@ from graphql import (
     GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLInterfaceType,
+    GraphQLList,
     GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
     GraphQLUnionType,
     NullValueNode,
     get_named_type,
+    get_nullable_type,
     is_leaf_type,
     print_ast,
 )
@@ -194,3 +196,118 @@ def results(schema: GraphQLSchema) -> Iterator[tuple[str, GraphQLField, GraphQLU
         if name != SUBMIT:
             assert isinstance(result, GraphQLUnionType), name
             yield name, field, result
+
+
+TESTS: Final[Mapping[frozenset[str], frozenset[str]]] = {
+    frozenset({"eq", "in", "beginsWith"}): frozenset(
+        {"String", "ID", "UUID", "BatchCode", "PlantCode", "Code", "EventType", "AlarmKind"}
+    ),
+    frozenset({"eq", "in", "notIn"}): frozenset(),
+    frozenset({"from", "before"}): frozenset({"Int", "Date", "DateTime"}),
+}
+"""The fields of an input that tests one value, and the types of the values. That of enums names its enum."""
+SEARCHES: Final[Mapping[str, str]] = {
+    "text": "it searches in code and name",
+    "ReplicationStatusFilter.state": "the state is shown deeper, in `replication` of the plant",
+}
+"""The fields of filters that mirror no field of a node, with the reason."""
+
+
+def unmirrored_filters(schema: GraphQLSchema) -> Iterator[str]:
+    """A field of a filter has the name and the type of a field of the listed node, or of its goods at a plant.
+
+    A field `<name>Code` or `<name>Id` tests the object `<name>`.
+    """
+    for place, field in fields_of(schema):
+        given = field.args.get("filter")
+        if given is not None:
+            kind = get_named_type(given.type)
+            assert isinstance(kind, GraphQLInputObjectType), place
+            yield from _unmirrored(place, kind, _shown_of(field))
+
+
+def _shown_of(field: GraphQLField) -> dict[str, GraphQLField]:
+    """Return the fields of the nodes of a list. Those of an event or of an object that has the list are joined."""
+    kind = get_named_type(field.type)
+    if not isinstance(kind, GraphQLObjectType):
+        return {}
+    if "nodes" not in kind.fields:
+        parts = [one for one in kind.fields.values() if isinstance(get_named_type(one.type), GraphQLObjectType)]
+        return {name: one for part in parts for name, one in _node_of(part).items()} | dict(kind.fields)
+    return _node_of(field)
+
+
+def _node_of(field: GraphQLField) -> dict[str, GraphQLField]:
+    """Return the fields of an object, or of the nodes of a connection, with those of its goods at a plant."""
+    kind = get_named_type(field.type)
+    assert isinstance(kind, GraphQLObjectType)
+    node = get_named_type(kind.fields["nodes"].type) if "nodes" in kind.fields else kind
+    shown = dict(node.fields) if isinstance(node, GraphQLObjectType) else {}
+    there = _node_of(shown["atPlants"]) if "atPlants" in shown else {}
+    return there | shown
+
+
+def _unmirrored(place: str, given: GraphQLInputObjectType, shown: Mapping[str, GraphQLField]) -> Iterator[str]:
+    for name, field in given.fields.items():
+        test, here = get_named_type(field.type), f"{place}({given.name}.{name})"
+        tested = shown.get(name)
+        if {name, f"{given.name}.{name}"} & SEARCHES.keys():
+            continue
+        if isinstance(test, GraphQLInputObjectType) and frozenset(test.fields) not in TESTS:
+            yield from [here] if tested is None else _unmirrored(place, test, _node_of(tested))
+        elif tested is None:
+            owner = shown.get(re.sub(r"(Code|Id)$", "", name))
+            if owner is None or is_leaf_type(get_named_type(owner.type)):
+                yield here
+        elif not _tests(test, get_named_type(tested.type)):
+            yield here
+
+
+def _tests(test: GraphQLNamedType, value: GraphQLNamedType) -> bool:
+    """Tell whether an input of a filter tests values of this type."""
+    if not isinstance(test, GraphQLInputObjectType):
+        return test is value and test.name == "Boolean"
+    if "notIn" in test.fields:
+        return get_named_type(test.fields["eq"].type) is value
+    if "from" in test.fields:
+        return get_named_type(test.fields["from"].type) is value
+    return value.name in TESTS[frozenset(test.fields)]
+
+
+MAXIMUM: Final = re.compile(r"\b(at most|fewer than) (\d[\d,]*|[a-z]+)\b|\bone for each\b", re.IGNORECASE)
+
+
+def unbounded_lists(schema: GraphQLSchema) -> Iterator[str]:
+    """A list that is no page of a connection says how long it can be: "at most 20", or "one for each plant"."""
+    for place, field in fields_of(schema):
+        owner, _, name = place.partition(".")
+        paged = owner.endswith("Connection") and name in {"edges", "nodes"}
+        plain = not paged and isinstance(get_nullable_type(field.type), GraphQLList)
+        if plain and not MAXIMUM.search(field.description or ""):
+            yield place
+
+
+NAMES: Final = frozenset({"String", "ID", "Int", "BatchCode", "PlantCode", "Code"})
+"""The scalars that can name a thing."""
+NAMED_OTHERWISE: Final[Mapping[str, str]] = {
+    "EntryCause.origin": "the line that names a ledger in its signed notes",
+    "Quantity.unit": "a code of UN/ECE Recommendation 20, which the trade calls a unit",
+    "QuantityInput.unit": "a code of UN/ECE Recommendation 20, which the trade calls a unit",
+    "Replication.directives": "a number of things",
+    "TraceInput.aliases": "an alias is a text and has no code",
+}
+"""The scalars that share the name of an object, with the reason."""
+
+
+def bare_names(schema: GraphQLSchema) -> Iterator[str]:
+    """A scalar that names a thing ends in Code, Id or Index: the bare noun is the object wherever it is shown."""
+    shown = [(place, place.rpartition(".")[2], field.type) for place, field in fields_of(schema)]
+    objects = {name for _, name, kind in shown if isinstance(get_nullable_type(kind), GraphQLObjectType)}
+    inputs = (one for one in own_types(schema) if isinstance(one, GraphQLInputObjectType))
+    given = [(f"{one.name}.{name}", name, field.type) for one in inputs for name, field in one.fields.items()]
+    arguments = [
+        (f"{place}({name})", name, one.type) for place, field in fields_of(schema) for name, one in field.args.items()
+    ]
+    for place, name, kind in (*shown, *given, *arguments):
+        if name in objects and get_named_type(kind).name in NAMES and place not in NAMED_OTHERWISE:
+            yield place

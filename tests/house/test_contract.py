@@ -8,6 +8,7 @@ from graphql import build_schema
 from infra.roles import Role
 from tests.house.contract_rules import (
     Rule,
+    bare_names,
     bare_names_in_refusals,
     clashing_members,
     misnamed_ids,
@@ -16,8 +17,10 @@ from tests.house.contract_rules import (
     null_defaults,
     odd_orders,
     odd_pages,
+    unbounded_lists,
     unlisted_verbs,
     unmarked_members,
+    unmirrored_filters,
     unplaced_refusals,
 )
 from tests.house.sources import ROOT
@@ -34,10 +37,18 @@ input MoveInput { code: BatchCode! }
 union MoveResult = BatchMoved | Validated | BatchUnknown
 """
 SOUND: Final = """
-type BatchUnknown implements Refusal { code: String! path: [String!] furtherRefusals: [Refusal!]! batchCode: BatchCode }
+type BatchUnknown implements Refusal {
+  code: String!
+  "At most 10 names."
+  path: [String!]
+  "At most 100."
+  furtherRefusals: [Refusal!]!
+  batchCode: BatchCode
+}
 type SubmittedCommand { recorded: Recorded refusal: Refusal }
 type Mutation {
   moveBatch(input: MoveInput!, validateOnly: Boolean! = false): MoveResult!
+  "One for each command."
   submit(commands: [MoveInput!]!): [SubmittedCommand!]!
 }
 """
@@ -109,6 +120,59 @@ BREACHES: Final[dict[Rule, tuple[str, list[str]]]] = {
         type Mutation { move(input: MoveInput!, hold: ID, holdIds: [ID!]): MoveResult! }
         input FeedInput { process: ID! processId: ID! }""",
         ["BatchUnknown.process", "Mutation.move(hold)", "FeedInput.process"],
+    ),
+    unmirrored_filters: (
+        """type BatchUnknown implements Refusal { code: String! }
+        enum Grade { A }
+        enum Colour { RED }
+        input CodeFilter { eq: String in: [String!] beginsWith: String }
+        input ColourFilter { eq: Colour in: [Colour!] notIn: [Colour!] }
+        input IntRange { from: Int before: Int }
+        input AliasFilter { value: CodeFilter lot: CodeFilter }
+        input GoodsFilter { code: CodeFilter text: String materialCode: CodeFilter codeId: CodeFilter
+          plantCode: CodeFilter grade: ColourFilter madeOn: IntRange steps: IntRange open: Boolean held: Boolean
+          aliases: AliasFilter lots: AliasFilter }
+        type Material { code: String! }
+        type Alias { value: String! }
+        type AliasConnection { nodes: [Alias!]! }
+        type AtPlant { plant: Material! open: Boolean! held: String }
+        type Goods { code: String! material: Material! grade: Grade madeOn: String distance: Int
+          atPlants: [AtPlant!]! aliases: AliasConnection! }
+        type GoodsConnection { nodes: [Goods!]! }
+        type GoodsEvent { cursor: String! goods: Goods }
+        extend type Query { goods(filter: GoodsFilter): GoodsConnection! }
+        type Subscription { goods(filter: ColourOf): GoodsEvent }
+        input ColourOf { code: CodeFilter colour: ColourFilter }
+        type Mutation { move(input: MoveInput!): MoveResult! }""",
+        [
+            "Query.goods(GoodsFilter.codeId)",
+            "Query.goods(GoodsFilter.grade)",
+            "Query.goods(GoodsFilter.madeOn)",
+            "Query.goods(GoodsFilter.steps)",
+            "Query.goods(GoodsFilter.held)",
+            "Query.goods(AliasFilter.lot)",
+            "Query.goods(GoodsFilter.lots)",
+            "Subscription.goods(ColourOf.colour)",
+        ],
+    ),
+    unbounded_lists: (
+        """type BatchUnknown implements Refusal { code: String! }
+        type BatchConnection { nodes: [Batch!]! edges: [Batch!]! others: [Batch!]! }
+        type Goods { "Parts." parts: [Batch!]! "Names." names: [String!] "Names, at most 20." short: [String!]!
+          "At most twenty." few: [Batch!]! "One state, one for each plant." states: [Batch!]!
+          "Or at most." most: [Int!] }
+        extend type Query { goods: Goods batches: BatchConnection }
+        type Mutation { move(input: MoveInput!): MoveResult! }""",
+        ["BatchConnection.others", "Goods.parts", "Goods.names", "Goods.most"],
+    ),
+    bare_names: (
+        """type BatchUnknown implements Refusal { code: String! }
+        type Plant { code: String! batch: BatchCode origin: Plant owner: Plant }
+        type Goods { origin: String! owner: Boolean! batchCode: BatchCode batch: Batch }
+        input GoodsInput { batch: ID! originCode: String }
+        extend type Query { goods(origin: Int, originId: ID): Goods plant: Plant }
+        type Mutation { move(input: MoveInput!, goods: GoodsInput): MoveResult! }""",
+        ["Plant.batch", "Goods.origin", "GoodsInput.batch", "Query.goods(origin)"],
     ),
     bare_names_in_refusals: (
         """type BatchUnknown implements Refusal { code: String! batch: BatchCode }
