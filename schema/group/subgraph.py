@@ -39,7 +39,7 @@ REPRESENTATIONS_TOO_MANY: Final = message(
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """How an entity is referred to from other subgraphs: the fields of its key, and the resolver for their values."""
+    """The key of an entity in other subgraphs, and the resolver of a key."""
 
     key: str
     find: Callable[[Info, Mapping[str, Any]], Awaitable[Any]]

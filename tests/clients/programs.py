@@ -1,4 +1,4 @@
-"""The programs of web/clients: what is installed there, and how a test compiles and runs it with Node.js."""
+"""Runs the programs of web/clients: the generators, what they generate, and the plays."""
 
 import os
 import re

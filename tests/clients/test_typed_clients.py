@@ -30,6 +30,14 @@ __all__ = ["prepared"]
 pytestmark = pytest.mark.timeout(240)
 
 WEEK: Final = """\
+SupplierDefined
+CustomerDefined
+LocationDefined
+EquipmentDefined
+MaterialDefined
+MaterialDefined
+refused STALE_VERSION expectedVersion
+material Cream 12 5
 BatchReceived
 BatchReceived
 EntryCorrected
@@ -68,6 +76,9 @@ SZ2 IN_SYNC
 parked 0
 alarms 0
 trace 2 batches 3 processes
+MasterChangeDirected
+material SH1 20 5
+material SZ2 20 none
 ChangeDecided
 change request APPLIED
 HoldDirected

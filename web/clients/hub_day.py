@@ -17,14 +17,17 @@ from batchloom_hub import (
     DecideChangeRequestInput,
     DirectiveState,
     HoldKind,
-    HubDirectiveFilter,
+    MaterialFilter,
+    MaterialsMaterialsNodes,
     PlaceHoldInput,
+    SaveMaterialInput,
     TraceDirection,
     TraceInput,
 )
 from node import SETTINGS, request_id, say, say_entry, signed_in, until
 
 MILK, YOGHURT = (f"{SETTINGS['mark']}-{goods}" for goods in ("MILK", "YOGHURT"))
+PLANTS = ["SH1", "SZ2"]
 
 
 class Day:
@@ -49,12 +52,32 @@ class Day:
         for plant in (await self.hub.plants()).plants:
             say(plant.code, plant.replication.state.value if plant.replication else "")
         say("parked", len((await self.hub.parked_entries()).parked_entries.nodes))
-        say("alarms", len((await self.hub.alarms()).alarms))
+        say("alarms", len((await self.hub.alarms()).alarms.nodes))
 
     async def follow(self, milk: str) -> None:
         """Follow the milk to both plants."""
         trace = (await self.hub.trace(TraceInput(batchCodes=[milk], direction=TraceDirection.FORWARD))).trace
         say("trace", trace.summary.batch_count, "batches", trace.summary.process_count, "processes")
+
+    async def define(self, code: str) -> None:
+        """Define cream at both plants. What is not given stays as it is at the plant that has it."""
+        cream = SaveMaterialInput(
+            requestId=request_id(),
+            reason="One cream for all",
+            code=code,
+            name="Group cream",
+            unitCode="KGM",
+            shelfLifeDays=20,
+        )
+        say_entry(of=(await self.hub.save_material(cream, PLANTS)).save_material)
+
+        async def saved() -> list[MaterialsMaterialsNodes] | None:
+            found = (await self.hub.materials(MaterialFilter(code=CodeFilter(eq=code)))).materials.nodes
+            named = [one for one in found if one.name == "Group cream"]
+            return named if len(named) == len(PLANTS) else None
+
+        for one in await until(saved):
+            say("material", one.plant.code, one.shelf_life_days, one.retest_days or "none")
 
     async def extend(self, yoghurt: str) -> None:
         """Extend the expiry that the plant asked about."""
@@ -98,6 +121,7 @@ async def play() -> None:
     milk, yoghurt = await day.batch(MILK, 1), await day.batch(YOGHURT, 2)
     await day.watch()
     await day.follow(milk.code)
+    await day.define(f"{SETTINGS['mark']}-CREAM")
     await day.extend(yoghurt.code)
     await day.hold(yoghurt.code)
 

@@ -25,6 +25,7 @@ from batchloom_plant import (
     DispatchTransferInput,
     HoldKind,
     LedgerEntryFilter,
+    MaterialFilter,
     MoveBatchInput,
     OpenProcessInput,
     OutputInput,
@@ -35,6 +36,11 @@ from batchloom_plant import (
     ReceiveTransferInput,
     RequestExpiryExtensionInput,
     RequestReleaseInput,
+    SaveCustomerInput,
+    SaveEquipmentInput,
+    SaveLocationInput,
+    SaveMaterialInput,
+    SaveSupplierInput,
     ShipGoodsInput,
     StockLineInput,
     TraceDirection,
@@ -83,10 +89,34 @@ async def receive(li: Client, lot: str, amount: str) -> Entry:
         materialCode="MILK",
         quantity=kilograms(amount),
         locationCode="A1",
-        supplierCode="S1",
+        supplierCode=f"{MARK}-FARM",
         supplierLot=lot,
     )
     return say_entry(of=(await li.receive_batch(delivery)).receive_batch)
+
+
+async def sunday(wang: Client) -> None:
+    """New master data. A second save changes the shelf life alone, and a third is too late."""
+    supplier = SaveSupplierInput(**request(), code=f"{MARK}-FARM", name="Hill farm")
+    say_entry(of=(await wang.save_supplier(supplier)).save_supplier)
+    customer = SaveCustomerInput(**request(), code=f"{MARK}-SHOP", name="Village shop")
+    say_entry(of=(await wang.save_customer(customer)).save_customer)
+    location = SaveLocationInput(**request(), code=f"{MARK}-LINE", name="Filling line")
+    say_entry(of=(await wang.save_location(location)).save_location)
+    equipment = SaveEquipmentInput(**request(), code=f"{MARK}-VAT", name="Vat")
+    say_entry(of=(await wang.save_equipment(equipment)).save_equipment)
+
+    async def save(**fields: Any) -> None:
+        given = SaveMaterialInput(**request(), code=f"{MARK}-CREAM", **fields)
+        say_entry(of=(await wang.save_material(given)).save_material)
+
+    wanted = MaterialFilter(code=CodeFilter(eq=f"{MARK}-CREAM"))
+    await save(name="Cream", unitCode="KGM", shelfLifeDays=10, retestDays=5)
+    version = only((await wang.materials(wanted)).materials.nodes).version
+    await save(shelfLifeDays=12, expectedVersion=version)
+    await say_refusal(save(shelfLifeDays=14, expectedVersion=version))
+    cream = only((await wang.materials(wanted)).materials.nodes)
+    say("material", cream.name, cream.shelf_life_days, cream.retest_days)
 
 
 async def monday(li: Client, wang: Client) -> None:
@@ -102,7 +132,7 @@ async def monday(li: Client, wang: Client) -> None:
 async def tuesday(li: Client, milk: str) -> None:
     """Yoghurt is made of it."""
     job = f"{MARK}-JOB"
-    opening = OpenProcessInput(**request(), jobOrder=job, equipmentCode="MIX1")
+    opening = OpenProcessInput(**request(), jobOrder=job, equipmentCode=f"{MARK}-VAT")
     say_entry(of=(await li.open_process(opening)).open_process)
     process = only(
         (await li.process_records(ProcessRecordFilter(jobOrder=CodeFilter(eq=job)))).process_records.nodes
@@ -119,18 +149,18 @@ async def tuesday(li: Client, milk: str) -> None:
 
 async def wednesday(li: Client, wang: Client, yoghurt: str) -> None:
     """Some of it goes to the line and is counted there."""
-    places = {"fromLocationCode": "A1", "toLocationCode": "B1"}
+    places = {"fromLocationCode": "A1", "toLocationCode": f"{MARK}-LINE"}
     move = MoveBatchInput(**request(), batchCode=yoghurt, quantity=kilograms("90"), **places)
     say_entry(of=(await li.move_batch(move)).move_batch)
     # A scanner that was offline sends its queue: a move back, and a move of more than there is.
-    back = {"fromLocationCode": "B1", "toLocationCode": "A1"}
+    back = {"fromLocationCode": f"{MARK}-LINE", "toLocationCode": "A1"}
     queued = [
         CommandInput(moveBatch=MoveBatchInput(**request(), batchCode=yoghurt, quantity=kilograms(amount), **back))
         for amount in ("0.5", "5000")
     ]
     for one in (await li.submit(queued)).submit:
         say("submitted", one.recorded.entry.type_ if one.recorded else one.refusal and one.refusal.code)
-    count = CountStockInput(**request(), batchCode=yoghurt, locationCode="B1", counted=kilograms("89.4"))
+    count = CountStockInput(**request(), batchCode=yoghurt, locationCode=f"{MARK}-LINE", counted=kilograms("89.4"))
     say_entry(of=(await wang.count_stock(count)).count_stock)
 
 
@@ -167,7 +197,7 @@ async def ship(wang: Client, yoghurt: str) -> None:
 def shipment(yoghurt: str) -> ShipGoodsInput:
     """Return a shipment of yoghurt to a customer."""
     lines = [line(yoghurt, "100")]
-    return ShipGoodsInput(**request(), customerCode="C1", customerOrder=f"{MARK}-PO", lines=lines)
+    return ShipGoodsInput(**request(), customerCode=f"{MARK}-SHOP", customerOrder=f"{MARK}-PO", lines=lines)
 
 
 async def friday(li: Client, wang: Client, away: Client, yoghurt: BatchesBatchesNodes) -> None:
@@ -197,6 +227,7 @@ async def play() -> None:
         Client(**signed_in(*who)) for who in (("SH1", "li.wei"), ("SH1", "wang.fang"), ("SZ2", "wang.fang"))
     )
     cursor = (await wang.event_cursor()).event_cursor
+    await sunday(wang)
     await monday(li, wang)
     milk = (await batch(li, MILK)).code
     await tuesday(li, milk)

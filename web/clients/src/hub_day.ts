@@ -22,11 +22,26 @@ for (const { code, replication } of plants) say(code, replication?.state ?? "");
 const { parkedEntries } = await chen.send(hub.ParkedEntriesDocument);
 say("parked", parkedEntries.nodes.length);
 const { alarms } = await chen.send(hub.AlarmsDocument);
-say("alarms", alarms.length);
+say("alarms", alarms.nodes.length);
 
 // The milk is followed to both plants.
 const { trace } = await chen.send(hub.TraceDocument, { input: { batchCodes: [milk.code], direction: "FORWARD" } });
 say("trace", trace.summary.batchCount, "batches", trace.summary.processCount, "processes");
+
+// Cream is defined at both plants. What is not given stays as it is at the plant that has it.
+const code = `${mark}-CREAM`;
+const { saveMaterial } = await chen.send(hub.SaveMaterialDocument, {
+  input: { ...request("One cream for all"), code, name: "Group cream", unitCode: "KGM", shelfLifeDays: 20 },
+  plantCodes: ["SH1", "SZ2"],
+});
+sayEntry(recorded(saveMaterial));
+const creams = await until(async () => {
+  const { materials } = await chen.send(hub.MaterialsDocument, { filter: { code: { eq: code } } });
+  const saved = materials.nodes.filter((one) => one.name === "Group cream");
+  return saved.length === 2 ? saved : undefined;
+});
+for (const { plant, shelfLifeDays, retestDays } of creams)
+  say("material", plant.code, shelfLifeDays ?? "", retestDays ?? "none");
 
 // The expiry that the plant asked about is extended.
 const filter = { batchCode: { eq: yoghurt.code }, kind: { eq: "EXPIRY_EXTENSION" } } as const;

@@ -39,6 +39,39 @@ async function sayRefusal(attempt: () => Promise<unknown>) {
   }
 }
 
+// Before the week: new master data. A second save changes the shelf life alone, and a third is too late.
+const code = (thing: string) => `${mark}-${thing}`;
+const { saveSupplier } = await wang.send(plant.SaveSupplierDocument, {
+  input: { ...request(), code: code("FARM"), name: "Hill farm" },
+});
+sayEntry(recorded(saveSupplier));
+const { saveCustomer } = await wang.send(plant.SaveCustomerDocument, {
+  input: { ...request(), code: code("SHOP"), name: "Village shop" },
+});
+sayEntry(recorded(saveCustomer));
+const { saveLocation } = await wang.send(plant.SaveLocationDocument, {
+  input: { ...request(), code: code("LINE"), name: "Filling line" },
+});
+sayEntry(recorded(saveLocation));
+const { saveEquipment } = await wang.send(plant.SaveEquipmentDocument, {
+  input: { ...request(), code: code("VAT"), name: "Vat" },
+});
+sayEntry(recorded(saveEquipment));
+async function saveCream(fields: Omit<plant.SaveMaterialInput, "code" | "requestId">) {
+  const input = { ...request(), code: code("CREAM"), ...fields };
+  return recorded((await wang.send(plant.SaveMaterialDocument, { input })).saveMaterial);
+}
+async function cream() {
+  const filter = { code: { eq: code("CREAM") } };
+  return only((await wang.send(plant.MaterialsDocument, { filter })).materials.nodes);
+}
+sayEntry(await saveCream({ name: "Cream", unitCode: "KGM", shelfLifeDays: 10, retestDays: 5 }));
+const { version } = await cream();
+sayEntry(await saveCream({ shelfLifeDays: 12, expectedVersion: version }));
+await sayRefusal(() => saveCream({ shelfLifeDays: 14, expectedVersion: version }));
+const { name, shelfLifeDays, retestDays } = await cream();
+say("material", name, shelfLifeDays ?? "", retestDays ?? "");
+
 // Monday: milk comes in. The second receipt was a mistake.
 async function receive(supplierLot: string, amount: string) {
   const { receiveBatch } = await li.send(plant.ReceiveBatchDocument, {
@@ -47,7 +80,7 @@ async function receive(supplierLot: string, amount: string) {
       materialCode: "MILK",
       quantity: kilograms(amount),
       locationCode: "A1",
-      supplierCode: "S1",
+      supplierCode: code("FARM"),
       supplierLot,
     },
   });
@@ -66,7 +99,7 @@ const milk = await batch(li, milkLot);
 // Tuesday: yoghurt is made of it.
 const jobOrder = `${mark}-JOB`;
 const { openProcess } = await li.send(plant.OpenProcessDocument, {
-  input: { ...request(), kind: "PRODUCTION", jobOrder, equipmentCode: "MIX1" },
+  input: { ...request(), kind: "PRODUCTION", jobOrder, equipmentCode: code("VAT") },
 });
 sayEntry(recorded(openProcess));
 const { processRecords } = await li.send(plant.ProcessRecordsDocument, { filter: { jobOrder: { eq: jobOrder } } });
@@ -101,7 +134,7 @@ const { moveBatch } = await li.send(plant.MoveBatchDocument, {
     ...request(),
     batchCode: yoghurt.code,
     fromLocationCode: "A1",
-    toLocationCode: "B1",
+    toLocationCode: code("LINE"),
     quantity: kilograms("90"),
   },
 });
@@ -111,7 +144,7 @@ const queued = (["0.5", "5000"] as const).map((amount) => ({
   moveBatch: {
     ...request(),
     batchCode: yoghurt.code,
-    fromLocationCode: "B1",
+    fromLocationCode: code("LINE"),
     toLocationCode: "A1",
     quantity: kilograms(amount),
   },
@@ -119,7 +152,7 @@ const queued = (["0.5", "5000"] as const).map((amount) => ({
 for (const { recorded, refusal } of (await li.send(plant.SubmitDocument, { commands: queued })).submit)
   say("submitted", recorded?.entry.type ?? refusal?.code ?? "");
 const { countStock } = await wang.send(plant.CountStockDocument, {
-  input: { ...request(), batchCode: yoghurt.code, locationCode: "B1", counted: kilograms("89.4") },
+  input: { ...request(), batchCode: yoghurt.code, locationCode: code("LINE"), counted: kilograms("89.4") },
 });
 sayEntry(recorded(countStock));
 
@@ -130,7 +163,7 @@ const { placeHold } = await li.send(plant.PlaceHoldDocument, {
 sayEntry(recorded(placeHold));
 await sayStock(li, yoghurtLot);
 const ship = async (validateOnly = false) => {
-  const input = { ...request(), customerCode: "C1", customerOrder: `${mark}-PO`, lines: [line(yoghurt.code, "100")] };
+  const input = { ...request(), customerCode: code("SHOP"), customerOrder: `${mark}-PO`, lines: [line(yoghurt.code, "100")] };
   return recorded((await wang.send(plant.ShipGoodsDocument, { input, validateOnly })).shipGoods);
 };
 await sayRefusal(() => ship());
