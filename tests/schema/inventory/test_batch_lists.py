@@ -1,4 +1,4 @@
-"""Lists below a batch over GraphQL are paged and counted, and each thing is a node. A batch names its process records."""
+"""Lists below a batch over GraphQL are paged and counted. A batch names its process records."""
 
 from typing import Any
 
