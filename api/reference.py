@@ -146,8 +146,9 @@ The cost of an operation is known before it is executed. It follows the
 weights of the selected fields that have `@cost`. The schema prints both directives.
 
 - An object that the answer can contain costs 1. Scalars, enums, connections, edges and `PageInfo` cost nothing.
-- A list counts with its size in `@listSize`: a page with its `first`, another list with its assumed size. An object
-  inside a list costs 1 for each element of the outer list.
+- A list counts with its size in `@listSize`. A page counts with its `first`. A slicing argument that is a list counts
+  with its length. Any other list counts with its assumed size.
+- An object inside a list costs 1 for each element of the outer list.
 - A field with `@cost` adds its weight each time it is resolved: a mutation, a trace, `totalCount`.
 - A field that `@skip` or `@include` leaves out costs nothing. Of fragments on different types, the dearest counts.
 - A subscription costs one event, once, when it begins.

@@ -15,7 +15,7 @@ from plants.rules.values.refusals import Refusal
 from plants.store.approvals.change_requests import (
     DECISIONS_MAX,
     ChangeDecisionRow,
-    ChangeOrderField,
+    ChangeRequestOrderField,
     ChangeRequestRow,
     ChangesFilter,
     change_key,
@@ -48,8 +48,8 @@ enum_type(ChangeKind)
 enum_type(ChangeLevel)
 enum_type(ChangeState)
 enum_type(ChangeVerdict)
-enum_type(ChangeOrderField)
-NEWEST_FIRST: Final = Order(ChangeOrderField.INDEX, OrderDirection.DESCENDING)
+enum_type(ChangeRequestOrderField)
+NEWEST_FIRST: Final = Order(ChangeRequestOrderField.INDEX, OrderDirection.DESCENDING)
 CHANGE = "Number of the change request at its plant. It is the index of the entry that requested the change."
 PROPOSAL = "Leaf hash of the requesting entry, in hexadecimal. A decision refers to exactly this content."
 REASON = "Reason, for the deciders and for readers of the ledger."
@@ -208,7 +208,7 @@ class ChangeRequestFilter:
     requested_by_code: CodeFilter | None = described("Requester.", default=None)
     requested_at: DateTimeRange | None = described("Time of the request.", default=None)
 
-    def criteria(self, order: Order[ChangeOrderField]) -> ChangesFilter:
+    def criteria(self, order: Order[ChangeRequestOrderField]) -> ChangesFilter:
         return ChangesFilter(
             plant=criterion(self.plant_code),
             batch=criterion(self.batch_code),
@@ -225,7 +225,7 @@ class ChangeRequestFilter:
 class ChangeRequestOrder(Ordering):
     """Order of change requests."""
 
-    field: ChangeOrderField = described("Field to order by.")
+    field: ChangeRequestOrderField = described("Field to order by.")
 
 
 async def change_numbered(info: Info, plant: int, change: int) -> ChangeRequest | None:

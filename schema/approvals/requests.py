@@ -18,7 +18,7 @@ from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.quantities import QuantityInput
 from schema.engine.refusals import AMOUNTS
-from schema.engine.scalars import BatchCode
+from schema.engine.scalars import BatchCode, Code
 from schema.quality.holds import placed_index
 
 REASON = "Reason, for the deciders and for readers of the ledger."
@@ -47,7 +47,7 @@ class RequestStockAdjustmentInput(MutationInput):
     """The counted quantity of a batch at a location."""
 
     batch_code: BatchCode = described("Batch code.")
-    location_code: str = described("Location code.")
+    location_code: Code = described("Location code.")
     counted: QuantityInput = described("Counted quantity. It may be zero.")
     reason: str = described(REASON)
 

@@ -10,7 +10,7 @@ import strawberry
 from plants.rules.quality.holds import HoldKind
 from schema.engine.fields import described, form_type, interface_type
 from schema.engine.quantities import Quantity
-from schema.engine.scalars import ExactDecimal
+from schema.engine.scalars import Code, ExactDecimal
 
 LIFTED: Final = re.compile(r"(?P<kind>[A-Z]+): (?P<reason>.*)", re.DOTALL)
 AMOUNT: Final = re.compile(r"(?P<amount>-?[0-9]+(?:\.[0-9]+)?) (?P<unit>\S+)", re.ASCII)
@@ -49,7 +49,7 @@ class ExpiryChange(FieldChange):
 class StockChange(FieldChange):
     """The quantity on hand at a location changes."""
 
-    location_code: str = described("Location code.")
+    location_code: Code = described("Location code.")
     quantity_before: Quantity = described("Quantity before.")
     quantity_after: Quantity = described("Quantity after.")
 

@@ -11,7 +11,7 @@ from plants.rules.ledger.events import Cause, LedgerKind, canonical, decode, kin
 from plants.rules.values.instants import from_micros, parse_instant
 from plants.store.audit import history
 from plants.store.audit.corrections import CorrectionRow
-from plants.store.audit.history import EntriesFilter, LedgerOrderField, Position
+from plants.store.audit.history import EntriesFilter, LedgerEntryOrderField, Position
 from plants.store.ledger.entries import LedgerEntry as EntryRow
 from plants.store.materials.plants import plants_by_number
 from plants.store.sql.orders import Order, OrderDirection
@@ -31,8 +31,8 @@ from schema.people.actors import Actor
 
 enum_type(LedgerKind)
 enum_type(CorrectionReason)
-enum_type(LedgerOrderField)
-NEWEST_FIRST: Final = Order(LedgerOrderField.RECORDED, OrderDirection.DESCENDING)
+enum_type(LedgerEntryOrderField)
+NEWEST_FIRST: Final = Order(LedgerEntryOrderField.RECORDED, OrderDirection.DESCENDING)
 INDEX = "Position of the entry in its ledger, from 0."
 
 
@@ -194,7 +194,7 @@ class LedgerEntry(Node):
 
 
 @input_type
-class LedgerFilter:
+class LedgerEntryFilter:
     """Filters ledger entries. A field that is not given does not filter."""
 
     plant_code: CodeFilter | None = described("Plant: its ledger and the hub's directives to it.", default=None)
@@ -207,7 +207,7 @@ class LedgerFilter:
     occurred_at: DateTimeRange | None = described("Time of the event.", default=None)
     recorded_at: DateTimeRange | None = described("Time of recording.", default=None)
 
-    def criteria(self, order: Order[LedgerOrderField]) -> EntriesFilter:
+    def criteria(self, order: Order[LedgerEntryOrderField]) -> EntriesFilter:
         return EntriesFilter(
             plant=criterion(self.plant_code),
             kind=criterion(self.ledger),
@@ -223,10 +223,10 @@ class LedgerFilter:
 
 
 @input_type
-class LedgerOrder(Ordering):
+class LedgerEntryOrder(Ordering):
     """Order of ledger entries."""
 
-    field: LedgerOrderField = described("Field to order by.")
+    field: LedgerEntryOrderField = described("Field to order by.")
 
 
 LedgerOf = Annotated[LedgerKind, argument("Kind of ledger of the plant.")]
@@ -252,13 +252,13 @@ async def _find(info: Info, numbers: tuple[int, ...]) -> LedgerEntry | None:
 async def ledger(
     info: Info,
     *,
-    filter: Annotated[LedgerFilter | None, argument("Filter. Without it, all.")] = None,
-    order_by: Annotated[LedgerOrder | None, argument("Order. Without it, the newest entry first.")] = None,
+    filter: Annotated[LedgerEntryFilter | None, argument("Filter. Without it, all.")] = None,
+    order_by: Annotated[LedgerEntryOrder | None, argument("Order. Without it, the newest entry first.")] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[LedgerEntry]:
     order = NEWEST_FIRST if order_by is None else Order(order_by.field, order_by.direction)
-    return await entries(info, (filter or LedgerFilter()).criteria(order), (first, after))
+    return await entries(info, (filter or LedgerEntryFilter()).criteria(order), (first, after))
 
 
 async def entries(info: Info, filters: EntriesFilter, page: tuple[int | None, str | None]) -> Connection[LedgerEntry]:

@@ -10,7 +10,7 @@ from plants.rules.values.scope import PlantScope
 from plants.store.audit.history import EntriesFilter
 from plants.store.audit.tails import Span, applied_sizes, entries_in, stored_sizes
 from plants.store.ledger.entries import LedgerEntry as EntryRow
-from schema.audit.history import NEWEST_FIRST, LedgerEntry, LedgerFilter
+from schema.audit.history import NEWEST_FIRST, LedgerEntry, LedgerEntryFilter
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, object_type
 from schema.engine.operations import query, subscription
@@ -40,10 +40,10 @@ async def event_cursor(info: Info) -> str:
 )
 async def ledger_entries(
     info: Info,
-    filter: Annotated[LedgerFilter | None, argument("Filter. Without it, all.")] = None,
+    filter: Annotated[LedgerEntryFilter | None, argument("Filter. Without it, all.")] = None,
     after: StreamAfter = None,
 ) -> AsyncIterator[LedgerEntryEvent]:
-    find = _finder((filter or LedgerFilter()).criteria(NEWEST_FIRST))
+    find = _finder((filter or LedgerEntryFilter()).criteria(NEWEST_FIRST))
     async with aclosing(follow_ledgers(info, "ledgerEntries", after, stored_sizes, find)) as events:
         async for cursor, row in events:
             yield LedgerEntryEvent(cursor=cursor, entry=LedgerEntry.of(row))

@@ -11,8 +11,8 @@ from plants.rules.directives.directives import DirectiveState
 from plants.rules.ledger.events import Entry, decode
 from plants.rules.values.instants import parse_instant
 from plants.store.directives.directives import (
-    DirectiveOrderField,
     DirectivesFilter,
+    HubDirectiveOrderField,
     directive_key,
     directives_by_place,
     directives_count,
@@ -42,8 +42,8 @@ from schema.people.actors import Actor
 from schema.quality.holds import directed_hold_id
 
 enum_type(DirectiveState)
-enum_type(DirectiveOrderField)
-NEWEST_FIRST: Final = Order(DirectiveOrderField.INDEX, OrderDirection.DESCENDING)
+enum_type(HubDirectiveOrderField)
+NEWEST_FIRST: Final = Order(HubDirectiveOrderField.INDEX, OrderDirection.DESCENDING)
 PLANTS = "Codes of the addressed plants."
 BATCHES_MAX: Final = 100
 
@@ -144,7 +144,7 @@ def _text(value: Any) -> str | None:
 
 
 @input_type
-class DirectiveFilter:
+class HubDirectiveFilter:
     """Filters directives. A field that is not given does not filter."""
 
     plant_code: CodeFilter | None = described("Addressed plant.", default=None)
@@ -154,7 +154,7 @@ class DirectiveFilter:
     directed_by_code: CodeFilter | None = described("Sender.", default=None)
     directed_at: DateTimeRange | None = described("Time at which it was sent.", default=None)
 
-    def criteria(self, order: Order[DirectiveOrderField]) -> DirectivesFilter:
+    def criteria(self, order: Order[HubDirectiveOrderField]) -> DirectivesFilter:
         return DirectivesFilter(
             plant=criterion(self.plant_code),
             state=criterion(self.state),
@@ -167,10 +167,10 @@ class DirectiveFilter:
 
 
 @input_type
-class DirectiveOrder(Ordering):
+class HubDirectiveOrder(Ordering):
     """Order of directives."""
 
-    field: DirectiveOrderField = described("Field to order by.")
+    field: HubDirectiveOrderField = described("Field to order by.")
 
 
 @findable("directive", int, int)
@@ -180,17 +180,19 @@ async def _find(info: Info, numbers: tuple[int, ...]) -> HubDirective | None:
 
 
 @query("Lists directives. A plant returns only those it has received.", permission=Permission.BATCH_READ)
-async def directives(
+async def hub_directives(
     info: Info,
     *,
-    filter: Annotated[DirectiveFilter | None, argument("Filter. Without it, all.")] = None,
-    order_by: Annotated[DirectiveOrder | None, argument("Order. Without it, the newest of each plant first.")] = None,
+    filter: Annotated[HubDirectiveFilter | None, argument("Filter. Without it, all.")] = None,
+    order_by: Annotated[
+        HubDirectiveOrder | None, argument("Order. Without it, the newest of each plant first.")
+    ] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[HubDirective]:
     order = NEWEST_FIRST if order_by is None else Order(order_by.field, order_by.direction)
     return await info.connection(
-        directives_page, directives_count, (filter or DirectiveFilter()).criteria(order), (first, after),
+        directives_page, directives_count, (filter or HubDirectiveFilter()).criteria(order), (first, after),
         key=lambda row: directive_key(row, order), make=HubDirective.of,
     )  # fmt: skip
 
@@ -199,7 +201,9 @@ async def directives(
     "Returns the directive with this id. Null if there is none that you may see.",
     permission=Permission.BATCH_READ,
 )
-async def directive(info: Info, id: Annotated[strawberry.ID, argument("Id of the directive.")]) -> HubDirective | None:
+async def hub_directive(
+    info: Info, id: Annotated[strawberry.ID, argument("Id of the directive.")]
+) -> HubDirective | None:
     place = read_id("directive", id)
     return None if place is None else await _find(info, place)
 

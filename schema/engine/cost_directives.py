@@ -78,9 +78,10 @@ class ListSize:
     )
 
 
-def weighing(weight: int | None) -> tuple[Cost, ...]:
-    """Return the directives for a declared weight; none without one."""
-    return () if weight is None else (Cost(weight=str(weight)),)
+def weighing(weight: int | None, size: int | None = None) -> tuple[Cost | ListSize, ...]:
+    """Return the directives for a declared weight and a declared size of a list; none without them."""
+    cost = () if weight is None else (Cost(weight=str(weight)),)
+    return cost if size is None else (*cost, ListSize(assumed_size=size, require_one_slicing_argument=UNSET))
 
 
 def output_fields(made: GraphQLSchema) -> Iterator[tuple[GraphQLNamedType, str, GraphQLField]]:
@@ -96,12 +97,13 @@ def returns_list(kind: GraphQLOutputType) -> bool:
 
 
 def declare_list_sizes(made: GraphQLSchema) -> None:
-    """Add @listSize to the declaration of each field whose list size is known."""
+    """Add @listSize to the declaration of each field whose list size is known, unless the declaration has it."""
     for _, _, field in output_fields(made):
         declared, size = field.extensions.get(DEFINITION), _size_of(field)
-        if size is not None and isinstance(declared, StrawberryField):
-            others = [one for one in declared.directives if not isinstance(one, ListSize)]
-            declared.directives = [*others, size]
+        if size is None or not isinstance(declared, StrawberryField):
+            continue
+        if not any(isinstance(one, ListSize) for one in declared.directives):
+            declared.directives = [*declared.directives, size]
 
 
 def stated_maximum(description: str | None) -> int | None:

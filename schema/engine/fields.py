@@ -18,11 +18,16 @@ T = TypeVar("T")
 E = TypeVar("E", bound=DescribedEnum)
 
 
-def field(description: str, *, permission: Permissions = None, weight: int | None = None) -> Callable[[Resolver], Any]:
-    """Declare a resolved field of an object type, the permission that it reads under, and its weight in a cost."""
+def field(
+    description: str, *, permission: Permissions = None, weight: int | None = None, size: int | None = None
+) -> Callable[[Resolver], Any]:
+    """Declare a resolved field of an object type, and the permission that it reads under.
+
+    In a cost it has this weight, and its list this size; without `size` the maximum that the description states.
+    """
     metadata = {METADATA_KEY: access_of(permission)}
     declare: Callable[[Resolver], Any] = strawberry.field(
-        description=description, metadata=metadata, directives=weighing(weight)
+        description=description, metadata=metadata, directives=weighing(weight, size)
     )
     return declare
 

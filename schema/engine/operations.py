@@ -107,17 +107,19 @@ def query(
     roles: frozenset[Role] = BOTH_ROLES,
     name: str | None = None,
     weight: int | None = None,
+    size: int | None = None,
 ) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
     """Declare a query. `permission` is None where any signed-in user may ask, or where each thing asks for its own.
 
     Its SDL name is that of the resolver unless `name` is given. `weight` is added to the cost of the answer.
+    `size` is the size of a list in a cost; without it, it is the maximum that the description states.
     """
 
     def declare(resolve: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
         access = access_of(permission)
         metadata = {METADATA_KEY: access}
         made: Any = strawberry.field(
-            resolver=resolve, name=name, description=description, metadata=metadata, directives=weighing(weight)
+            resolver=resolve, name=name, description=description, metadata=metadata, directives=weighing(weight, size)
         )
         register(OperationKind.QUERY, resolve, made, roles=roles, access=access)
         return resolve

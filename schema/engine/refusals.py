@@ -45,7 +45,7 @@ from plants.store.refusals import declared_refusals
 from schema.engine.fields import described, form_type, interface_type
 from schema.engine.node_ids import node_id
 from schema.engine.quantities import Quantity
-from schema.engine.scalars import BatchCode, ExactDecimal, PlantCode, RequestId
+from schema.engine.scalars import BatchCode, Code, ExactDecimal, PlantCode, RequestId
 
 DECIMAL: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 
@@ -118,11 +118,17 @@ def described_fields(code: RefusalCode) -> Mapping[str, str]:
     return {to_camel_case(name): one.description for name, one in shown(code).values()}
 
 
+def _type_of(name: str, datum: Datum) -> Any:
+    """Return the type of a field: a text that is named as a code is one."""
+    named_code = datum.kind is DatumKind.TEXT and name.endswith("_code")
+    return Code if named_code else TYPES[datum.kind][0]
+
+
 def _type(code: RefusalCode) -> type[RefusalAnswer]:
     data = dict(shown(code).values())
 
     def fill(namespace: dict[str, Any]) -> None:
-        namespace["__annotations__"] = {name: TYPES[one.kind][0] | None for name, one in data.items()}
+        namespace["__annotations__"] = {name: _type_of(name, one) | None for name, one in data.items()}
         namespace["__module__"] = __name__
         for name, one in data.items():
             namespace[name] = strawberry.field(description=one.description)

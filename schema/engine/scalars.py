@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Any, Final, NewType
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NewType
 
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
@@ -25,6 +26,10 @@ ConflictKind = NewType("ConflictKind", str)
 PermissionName = NewType("PermissionName", str)
 Representation = NewType("Representation", dict[str, Any])
 Url = NewType("Url", str)
+if TYPE_CHECKING:
+    Code = str  # it is any text: a code that is malformed or unknown is refused where it is used
+else:
+    Code = NewType("Code", str)
 
 DECIMAL_LENGTH_MAX: Final = 64
 WHOLE_MAX: Final = 10**18  # for a JSON integer in place of a decimal
@@ -182,6 +187,12 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         read_rational,
     ),
     Sha256: _scalar("Sha256", "A SHA-256 hash: 64 hexadecimal digits.", read_sha256),
+    Code: _scalar(
+        "Code",
+        "The code of a material, supplier, customer, location, piece of equipment, unit or actor. "
+        "A malformed code is refused like an unknown one, and not as an error.",
+        partial(_text, "Code"),
+    ),
     Url: _scalar(
         "URL",
         "A URL, absolute or relative to this server. It is only in answers.",

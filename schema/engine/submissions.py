@@ -14,7 +14,6 @@ from infra.messages import message
 from infra.roles import Role
 from schema.engine.access import METADATA_KEY, access_of
 from schema.engine.context import Info
-from schema.engine.cost_directives import weighing
 from schema.engine.entries import Recorded
 from schema.engine.errors import WordedError
 from schema.engine.fields import argument, described, object_type
@@ -27,7 +26,7 @@ SUBMITTED_MAX: Final = 500
 COMMANDS_TOO_MANY: Final = message("COMMANDS_TOO_MANY", "`commands` holds at most {most} commands, not {count}.")
 
 
-@object_type
+@object_type(weight=MUTATION_WEIGHT)
 class SubmittedCommand:
     """The result of one command of `submit`. Either `recorded` or `refusal` is null."""
 
@@ -71,7 +70,6 @@ def _declare(role: Role, members: Mapping[str, Operation]) -> None:
         "After an interruption, send the same commands again: each request id is recorded once. "
         f"Returns one result for each command, at most {SUBMITTED_MAX}.",
         metadata={METADATA_KEY: access},
-        directives=weighing(MUTATION_WEIGHT),
     )
     register(OperationKind.MUTATION, submit, made, roles=frozenset({role}), access=access)
 

@@ -7,6 +7,7 @@ import strawberry
 from auth.permissions import Permission
 from plants.store.materials.plants import PlantSeen, plants_by_code, plants_by_number, plants_in
 from schema.engine.context import Info
+from schema.engine.cost_directives import FOR_EACH_ASSUMED
 from schema.engine.fields import argument, described, field, object_type
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
@@ -94,6 +95,7 @@ async def plants_listed(info: Info) -> list[Plant]:
 @query(
     f"Lists the plants that you may see, by number. There are at most {PLANTS_MAX}.",
     permission=(Permission.BATCH_READ, Permission.REPLICATION_READ),
+    size=FOR_EACH_ASSUMED,
 )
 async def plants(info: Info) -> list[Plant]:
     return await plants_listed(info)

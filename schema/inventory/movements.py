@@ -12,7 +12,7 @@ from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.quantities import QuantityInput
 from schema.engine.refusals import AMOUNTS
-from schema.engine.scalars import BatchCode
+from schema.engine.scalars import BatchCode, Code
 from schema.inventory.batches import Batch, batch_coded
 
 
@@ -21,8 +21,8 @@ class MoveBatchInput(MutationInput):
     """The goods to move, and both locations."""
 
     batch_code: BatchCode = described("Batch code.")
-    from_location_code: str = described("Code of the location that the goods leave.")
-    to_location_code: str = described("Code of the location that the goods enter.")
+    from_location_code: Code = described("Code of the location that the goods leave.")
+    to_location_code: Code = described("Code of the location that the goods enter.")
     quantity: QuantityInput = described("Quantity to move.")
 
 

@@ -21,6 +21,7 @@ from schema.engine.fields import described, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.quantities import QuantityInput
+from schema.engine.scalars import Code
 from schema.inventory.aliases import BatchAliasInput
 from schema.inventory.attributes import BatchAttributeInput, attributes
 from schema.inventory.batches import Batch, batch_coded
@@ -30,10 +31,10 @@ from schema.inventory.batches import Batch, batch_coded
 class ReceiveBatchInput(MutationInput):
     """A receipt. Without a supplier, the goods originate here (harvest, opening stock)."""
 
-    material_code: str = described("Material code.")
+    material_code: Code = described("Material code.")
     quantity: QuantityInput = described("Received quantity, in any unit that converts to the material's own.")
-    location_code: str = described("Code of the location for the goods.")
-    supplier_code: str | None = described("Supplier code. Null if the goods originate here.", default=None)
+    location_code: Code = described("Code of the location for the goods.")
+    supplier_code: Code | None = described("Supplier code. Null if the goods originate here.", default=None)
     supplier_lot: str | None = described("Lot code of the supplier. It becomes an alias of the batch.", default=None)
     purchase_order: str | None = described("Purchase order.", default=None)
     produced_at: datetime | None = described("Time of production. The default is the time of receipt.", default=None)
@@ -43,7 +44,7 @@ class ReceiveBatchInput(MutationInput):
     grade: str | None = described("Grade.", default=None)
     attributes: list[BatchAttributeInput] = described("Properties of the batch.", default_factory=list)
     aliases: list[BatchAliasInput] = described("Aliases of the batch.", default_factory=list)
-    quarantine: str | None = described("Reason for a hold that starts with the receipt. Null for none.", default=None)
+    hold_reason: str | None = described("Reason for a hold that starts with the receipt. Null for none.", default=None)
 
 
 @object_type
@@ -91,5 +92,5 @@ def _delivery(input: ReceiveBatchInput) -> receipts.Delivery:
         grade=input.grade,
         attributes=attributes(input.attributes),
         aliases=tuple(alias.order for alias in input.aliases),
-        quarantine=input.quarantine,
+        quarantine=input.hold_reason,
     )

@@ -27,7 +27,7 @@ from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.quantities import Quantity, QuantityInput
 from schema.engine.refusals import AMOUNTS
-from schema.engine.scalars import BatchCode
+from schema.engine.scalars import BatchCode, Code
 from schema.group.plants import Plant, owner
 from schema.inventory import batches
 from schema.materials.locations import Location
@@ -122,7 +122,7 @@ class CountStockInput(MutationInput):
     """The counted quantity of a batch at a location. `reason` is required."""
 
     batch_code: BatchCode = described("Batch code.")
-    location_code: str = described("Location code.")
+    location_code: Code = described("Location code.")
     counted: QuantityInput = described("Counted quantity. It may be zero.")
 
 

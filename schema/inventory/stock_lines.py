@@ -3,7 +3,7 @@
 from plants.commands.inventory.issues import StockLine
 from schema.engine.fields import described, input_type
 from schema.engine.quantities import QuantityInput
-from schema.engine.scalars import BatchCode
+from schema.engine.scalars import BatchCode, Code
 
 
 @input_type
@@ -12,7 +12,7 @@ class StockLineInput:
 
     batch_code: BatchCode = described("Batch code.")
     quantity: QuantityInput = described("Quantity, in any unit that converts to the batch's own.")
-    location_code: str = described("Location code.")
+    location_code: Code = described("Location code.")
 
     @property
     def line(self) -> StockLine:

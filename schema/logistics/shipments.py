@@ -36,6 +36,7 @@ from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.orders import Ordering
 from schema.engine.quantities import Quantity
 from schema.engine.refusals import AMOUNTS, TAKING
+from schema.engine.scalars import Code
 from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
 from schema.inventory.stock_lines import StockLineInput
@@ -164,7 +165,7 @@ async def shipments(
 class ShipGoodsInput(MutationInput):
     """Goods to ship, and the customer."""
 
-    customer_code: str = described("Customer code.")
+    customer_code: Code = described("Customer code.")
     lines: list[StockLineInput] = described(f"Goods, with their locations. At most {LINES_MAX}.")
     customer_order: str | None = described("Order of the customer.", default=None)
 

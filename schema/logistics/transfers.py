@@ -49,7 +49,7 @@ from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.orders import Ordering
 from schema.engine.quantities import Quantity, QuantityInput
 from schema.engine.refusals import AMOUNTS, TAKING
-from schema.engine.scalars import BatchCode, PlantCode, instant
+from schema.engine.scalars import BatchCode, Code, PlantCode, instant
 from schema.group.plants import Plant, plant_coded
 from schema.inventory.batches import Batch, batch_numbered
 from schema.inventory.stock_lines import StockLineInput
@@ -236,7 +236,7 @@ class ReceiptLineInput:
 
     batch_code: BatchCode = described("Batch code.")
     quantity: QuantityInput = described("Received quantity.")
-    location_code: str = described("Code of the location for the goods.")
+    location_code: Code = described("Code of the location for the goods.")
 
 
 @input_type
@@ -244,7 +244,7 @@ class ReceiveTransferInput(MutationInput):
     """Label of a transfer, and the location for its goods."""
 
     manifest: str = described("Text of the scanned label.")
-    location_code: str = described(
+    location_code: Code = described(
         "Code of the location for batches without a line. Their dispatched quantity counts as received."
     )
     lines: list[ReceiptLineInput] = described(

@@ -26,6 +26,7 @@ from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import FINDERS, Node, findable
 from schema.engine.refusals import RefusalAnswer, refused
+from schema.engine.scalars import Code
 from schema.group.plants import Plant, owner
 from schema.people.actors import Actor
 
@@ -50,7 +51,7 @@ class JobRow(Node):
     """A row of a job, and its result."""
 
     index: int = described("Position in the request, from 0.")
-    code: str = described("Code in the row, at most 40 characters of it.")
+    code: Code = described("Code in the row, at most 40 characters of it.")
     outcome: RowOutcome | None = described("Outcome. Null until the row was run.")
     row: strawberry.Private[SaveRow]
     kind: strawberry.Private[str]

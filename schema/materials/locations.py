@@ -15,9 +15,9 @@ from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.refusals import SAVING
 from schema.materials.plant_definitions import (
     AtPlant,
-    Code,
     DefinitionFilter,
     NamedRowInput,
+    OfCode,
     OrderBy,
     PlantDefinition,
     register_finder,
@@ -40,7 +40,7 @@ class LocationFilter(DefinitionFilter):
 
 
 @query("Returns the location with this code, or null.", permission=Permission.BATCH_READ)
-async def location(info: Info, code: Code, plant_code: AtPlant = None) -> Location | None:
+async def location(info: Info, code: OfCode, plant_code: AtPlant = None) -> Location | None:
     return await Location.coded(info, code, plant_code)
 
 

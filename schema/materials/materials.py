@@ -29,17 +29,17 @@ from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.refusals import SAVING_UNIT
-from schema.engine.scalars import Rational
+from schema.engine.scalars import Code, Rational
 from schema.group.plants import Plant, owner
 from schema.materials.plant_definitions import (
     CODE,
     NAME,
     VERSION,
     AtPlant,
-    Code,
     DefinitionFilter,
     DefinitionOrder,
     NamedRowInput,
+    OfCode,
     OrderBy,
     cleared,
     definition_coded,
@@ -52,7 +52,7 @@ from schema.materials.units import Unit
 class UnitConversion:
     """A conversion from another unit to the material's unit."""
 
-    unit_code: str = described("Code of the other unit.")
+    unit_code: Code = described("Code of the other unit.")
     factor: Rational = described("Size of the other unit in the material's unit.")
     number: strawberry.Private[int]
 
@@ -65,7 +65,7 @@ class UnitConversion:
 class Material(Node):
     """A material, as defined at one plant."""
 
-    code: str = described(CODE)
+    code: Code = described(CODE)
     name: str = described(NAME)
     shelf_life_days: int | None = described("Shelf life in days after production. Null if batches do not expire.")
     retest_days: int | None = described("Days after production until a retest is due. Null if none is.")
@@ -125,7 +125,7 @@ class MaterialFilter(DefinitionFilter):
 
 
 @query("Returns the material with this code, or null.", permission=Permission.BATCH_READ)
-async def material(info: Info, code: Code, plant_code: AtPlant = None) -> Material | None:
+async def material(info: Info, code: OfCode, plant_code: AtPlant = None) -> Material | None:
     rows = await info.read(materials_page, definition_coded(MATERIAL, code, plant_code), None, 1)
     return Material.of(rows[0]) if rows else None
 
@@ -148,7 +148,7 @@ async def materials(
 class UnitConversionInput:
     """A conversion from another unit to the material's unit."""
 
-    unit_code: str = described("Code of the other unit.")
+    unit_code: Code = described("Code of the other unit.")
     factor: Rational = described("Size of the other unit in the material's unit.")
 
 

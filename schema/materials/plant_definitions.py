@@ -27,7 +27,7 @@ from schema.engine.filters import CodeFilter, criterion
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
 from schema.engine.orders import Ordering
-from schema.engine.scalars import PlantCode
+from schema.engine.scalars import Code, PlantCode
 from schema.group.plants import Plant, owner
 
 CODE = "Code at the plant."
@@ -49,7 +49,7 @@ class PlantDefinition(Node):
 
     kind: ClassVar[MasterKind]
 
-    code: str = described(CODE)
+    code: Code = described(CODE)
     name: str = described(NAME)
     version: int = described(VERSION)
     number: strawberry.Private[int]
@@ -124,7 +124,7 @@ class DefinitionFilter:
 
 
 OrderBy = Annotated[DefinitionOrder | None, argument("Order. Without it, by code in ascending order.")]
-Code = Annotated[str, argument("Code at the plant.")]
+OfCode = Annotated[Code, argument("Code at the plant.")]
 AtPlant = Annotated[
     PlantCode | None, argument("Plant of the definition. Without it, the plant with the lowest number that has one.")
 ]
@@ -140,7 +140,7 @@ def definition_coded(kind: str, code: str, plant_code: str | None) -> Definition
 class NamedRowInput:
     """Fields of a save that all master data have. An absent field stays as it is."""
 
-    code: str = described("Code at the plant. If it is new there, the definition is a new one.")
+    code: Code = described("Code at the plant. If it is new there, the definition is a new one.")
     name: Maybe[str | None] = described("Name, in any language. A new definition needs one.", default=None)
     expected_version: int | None = described(EXPECTED_VERSION, default=None)
 

@@ -15,9 +15,9 @@ from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.refusals import SAVING
 from schema.materials.plant_definitions import (
     AtPlant,
-    Code,
     DefinitionFilter,
     NamedRowInput,
+    OfCode,
     OrderBy,
     PlantDefinition,
     register_finder,
@@ -40,7 +40,7 @@ class SupplierFilter(DefinitionFilter):
 
 
 @query("Returns the supplier with this code, or null.", permission=Permission.BATCH_READ)
-async def supplier(info: Info, code: Code, plant_code: AtPlant = None) -> Supplier | None:
+async def supplier(info: Info, code: OfCode, plant_code: AtPlant = None) -> Supplier | None:
     return await Supplier.coded(info, code, plant_code)
 
 

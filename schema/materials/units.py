@@ -30,14 +30,14 @@ from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.refusals import SAVING_UNIT
-from schema.engine.scalars import Rational
+from schema.engine.scalars import Code, Rational
 from schema.group.plants import Plant, owner
 from schema.materials.plant_definitions import (
     VERSION,
     AtPlant,
-    Code,
     DefinitionFilter,
     NamedRowInput,
+    OfCode,
     cleared,
     definition_coded,
     given,
@@ -52,7 +52,7 @@ FACTOR = "Size in the base unit."
 class Unit(Node):
     """A unit of measure: built in (UN/ECE Recommendation 20), or defined at a plant as a multiple of a built-in one."""
 
-    code: str = described("Code: of Recommendation 20 if it is built in, otherwise the plant's own.")
+    code: Code = described("Code: of Recommendation 20 if it is built in, otherwise the plant's own.")
     name: str = described("Name. Of a built-in unit it is in the caller's language.")
     factor: Rational = described("Size in the base unit. A base unit has 1.")
     version: int | None = described(f"{VERSION} Null for a built-in unit.")
@@ -121,7 +121,7 @@ class UnitFilter(DefinitionFilter):
     "Returns the unit with this code: built in, or defined at a plant. Null if there is none.",
     permission=Permission.BATCH_READ,
 )
-async def unit(info: Info, code: Code, plant_code: AtPlant = None) -> Unit | None:
+async def unit(info: Info, code: OfCode, plant_code: AtPlant = None) -> Unit | None:
     filters = UnitsFilter(definition_coded(MasterKind.UNIT.value, code, plant_code))
     row = built_in_unit(code) or next(iter(await info.read(units_page, filters, None, 1)), None)
     return None if row is None else Unit.of(row, info.context.language)

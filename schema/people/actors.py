@@ -13,6 +13,7 @@ from plants.rules.values.scope import PlantScope
 from schema.engine.context import Info
 from schema.engine.fields import described, enum_type, field, object_type
 from schema.engine.node_ids import node_id
+from schema.engine.scalars import Code
 
 enum_type(AuthorKind, name="ActorKind")
 
@@ -22,7 +23,7 @@ class Actor:
     """The user, machine, node or program that did something."""
 
     id: strawberry.ID = described("Id of the actor, the same at every node.")
-    code: str = described(
+    code: Code = described(
         "Employee number of a person, ledger origin of a plant's node, or name of a program. It never changes."
     )
     kind: AuthorKind = described("Kind of actor.")

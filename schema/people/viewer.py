@@ -7,6 +7,7 @@ import strawberry
 from auth.actors import GROUP, Role
 from auth.permissions import Permission, may
 from schema.engine.context import Info
+from schema.engine.cost_directives import FOR_EACH_ASSUMED
 from schema.engine.fields import argument, described, enum_type, field, object_type
 from schema.engine.operations import query
 from schema.engine.scalars import PermissionName, PlantCode
@@ -48,7 +49,7 @@ class Viewer:
         info.context.spend(len(grants))
         return [ViewerRole(role=grant.role, plant_number=grant.plant_number) for grant in grants]
 
-    @field(f"Plants that the user may see, by number. There are at most {PLANTS_MAX}.")
+    @field(f"Plants that the user may see, by number. There are at most {PLANTS_MAX}.", size=FOR_EACH_ASSUMED)
     async def plants(self, info: Info) -> list[Plant]:
         return await plants_listed(info)
 

@@ -14,7 +14,7 @@ from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.quantities import QuantityInput
 from schema.engine.refusals import AMOUNTS, TAKING
-from schema.engine.scalars import BatchCode
+from schema.engine.scalars import BatchCode, Code
 from schema.inventory.batches import Batch, batches_stated
 from schema.production.process_records import ProcessRecord, process_written
 
@@ -24,7 +24,7 @@ class MergeSourceInput:
     """A batch at a location, with the quantity to merge. Without a quantity, all of it."""
 
     batch_code: BatchCode = described("Batch code.")
-    location_code: str = described("Code of the location that the goods are taken from.")
+    location_code: Code = described("Code of the location that the goods are taken from.")
     quantity: QuantityInput | None = described("Quantity. Without it, all of the batch at the location.", default=None)
 
 
@@ -35,7 +35,7 @@ class MergeBatchesInput(MutationInput):
     sources: list[MergeSourceInput] = described(
         f"Batches to merge: at least two and at most {LINES_MAX}, of one material."
     )
-    location_code: str = described("Code of the location for the new batch.")
+    location_code: Code = described("Code of the location for the new batch.")
 
 
 @object_type

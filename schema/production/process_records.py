@@ -49,7 +49,7 @@ from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.orders import Ordering
 from schema.engine.quantities import Quantity, quantities
 from schema.engine.refusals import AMOUNTS, TAKING
-from schema.engine.scalars import instant
+from schema.engine.scalars import Code, instant
 from schema.group.plants import Plant, owner
 from schema.inventory import batches
 from schema.inventory.stock_lines import StockLineInput
@@ -297,7 +297,7 @@ class OpenProcessInput(MutationInput):
     kind: RunKind = described("Kind of process to open.", default=RunKind.PRODUCTION)
     segment: str | None = described("Process segment.", default=None)
     job_order: str | None = described("Job order of the process.", default=None)
-    equipment_code: str | None = described("Code of the equipment.", default=None)
+    equipment_code: Code | None = described("Code of the equipment.", default=None)
 
     @property
     def order(self) -> commands.ProcessOrder:

@@ -12,7 +12,7 @@ from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.quantities import QuantityInput
 from schema.engine.refusals import AMOUNTS, TAKING
-from schema.engine.scalars import BatchCode
+from schema.engine.scalars import BatchCode, Code
 from schema.inventory.batches import Batch, batch_coded, batches_stated
 from schema.production.process_records import ProcessRecord, process_written
 
@@ -22,7 +22,7 @@ class SplitPartInput:
     """A part of a batch that becomes a new batch."""
 
     quantity: QuantityInput = described("Quantity of the part.")
-    location_code: str = described("Code of the location for the goods.")
+    location_code: Code = described("Code of the location for the goods.")
 
 
 @input_type
@@ -30,7 +30,7 @@ class SplitBatchInput(MutationInput):
     """The batch to split, and its parts. The rest stays in the batch."""
 
     batch_code: BatchCode = described("Batch code.")
-    location_code: str = described("Code of the location that the parts are taken from.")
+    location_code: Code = described("Code of the location that the parts are taken from.")
     parts: list[SplitPartInput] = described(f"Parts. Each becomes a new batch. At most {LINES_MAX}.")
 
 

@@ -21,7 +21,7 @@ from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.quantities import QuantityInput
 from schema.engine.refusals import AMOUNTS
-from schema.engine.scalars import BatchCode
+from schema.engine.scalars import BatchCode, Code
 from schema.inventory.aliases import BatchAliasInput
 from schema.inventory.attributes import BatchAttributeInput, attributes
 from schema.inventory.batches import Batch, batches_stated
@@ -35,9 +35,9 @@ enum_type(OutputUse)
 class OutputInput:
     """A new batch that a process record yields."""
 
-    material_code: str = described("Material code.")
+    material_code: Code = described("Material code.")
     quantity: QuantityInput = described("Yielded quantity.")
-    location_code: str = described("Code of the location for the goods.")
+    location_code: Code = described("Code of the location for the goods.")
     use: OutputUse = described("Material use.", default=OutputUse.PRODUCED)
     produced_at: datetime | None = described("Time of production. The default is the time of the yield.", default=None)
     expires_on: date | None = described(
@@ -79,7 +79,7 @@ class AdditionInput:
 
     batch_code: BatchCode = described("Batch code.")
     quantity: QuantityInput = described("Further quantity.")
-    location_code: str = described("Code of the location for the goods.")
+    location_code: Code = described("Code of the location for the goods.")
     use: OutputUse = described("Material use.", default=OutputUse.PRODUCED)
 
     @property

@@ -12,7 +12,7 @@ from plants.rules.replication.refusals import DISPUTE_SETTLED, DISPUTE_UNKNOWN
 from plants.rules.values.refusals import Refusal, within
 from plants.store.replication.disputes import (
     AS_RECORDED,
-    DisputeOrderField,
+    ConflictingEntryOrderField,
     DisputeRow,
     DisputesFilter,
     DisputeState,
@@ -39,7 +39,7 @@ from schema.engine.scalars import ConflictKind, EventType
 from schema.group.plants import Plant, plant_numbered
 from schema.people.actors import Actor, actor_or_none
 
-enum_type(DisputeOrderField)
+enum_type(ConflictingEntryOrderField)
 CONFLICTS_MAX: Final = 100
 
 
@@ -145,7 +145,7 @@ class ConflictingEntryFilter:
     actor_code: CodeFilter | None = described("Actor of the entry that was not applied.", default=None)
     occurred_at: DateTimeRange | None = described("Time of the event.", default=None)
 
-    def criteria(self, order: Order[DisputeOrderField]) -> DisputesFilter:
+    def criteria(self, order: Order[ConflictingEntryOrderField]) -> DisputesFilter:
         return DisputesFilter(
             open=self.open,
             plant=criterion(self.plant_code),
@@ -161,7 +161,7 @@ class ConflictingEntryFilter:
 class ConflictingEntryOrder(Ordering):
     """Order of conflicting entries."""
 
-    field: DisputeOrderField = described("Field to order by.")
+    field: ConflictingEntryOrderField = described("Field to order by.")
 
 
 @query(

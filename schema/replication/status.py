@@ -6,7 +6,7 @@ from typing import Final, Self
 from infra.messages import Language, StoredMessage
 from plants.store.replication.status import PlantReplication, ReplicationState
 from schema.engine.fields import described, enum_type, object_type
-from schema.engine.scalars import Sha256
+from schema.engine.scalars import Code, Sha256
 
 enum_type(ReplicationState)
 
@@ -18,7 +18,7 @@ ALARMS_MAX: Final = 20
 class ReplicationAlarm:
     """A condition of replication that needs an operator."""
 
-    code: str | None = described("Code of the message. Null for one of an older program.")
+    code: Code | None = described("Code of the message. Null for one of an older program.")
     message: str = described("Description and remedy, in the caller's language.")
 
     @classmethod

@@ -32,7 +32,7 @@ from schema.engine.fields import argument, described, enum_type, field, input_ty
 from schema.engine.filters import CodeFilter, Filter, IntRange, criterion
 from schema.engine.limits import EXCEEDED, NAMES_TOO_MANY, PAGE_DEFAULT
 from schema.engine.operations import query
-from schema.engine.scalars import BatchCode
+from schema.engine.scalars import BatchCode, Code
 from schema.traceability.completeness import Completeness
 from schema.traceability.trace_queries import TraceQuery, query_from
 from schema.traceability.trace_summary import TraceSummary
@@ -57,7 +57,7 @@ class TraceInput:
     purchase_orders: list[str] = described("Purchase orders, for everything received on them.", default_factory=list)
     job_orders: list[str] = described("Job orders, for the process records run on them.", default_factory=list)
     customer_orders: list[str] = described("Orders of customers, for the shipments on them.", default_factory=list)
-    customer_codes: list[str] = described("Customer codes, for everything shipped to them.", default_factory=list)
+    customer_codes: list[Code] = described("Customer codes, for everything shipped to them.", default_factory=list)
     direction: TraceDirection = described("Direction.", default=TraceDirection.BOTH)
 
     @property

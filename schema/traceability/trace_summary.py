@@ -12,6 +12,7 @@ from schema.engine.context import Info, required
 from schema.engine.fields import described, enum_type, field, object_type
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.quantities import Quantity
+from schema.engine.scalars import Code
 from schema.group.plants import Plant, owner
 from schema.materials.customers import Customer
 from schema.materials.materials import Material, material_of
@@ -25,7 +26,7 @@ enum_type(PlaceKind)
 class TraceShare:
     """Traced batches of one material and disposition at one plant."""
 
-    material_code: str = described("Material code.")
+    material_code: Code = described("Material code.")
     disposition: Disposition = described("Disposition of the plant's goods.")
     known_count: int = described("Number of batches that the plant knows.")
     batch_count: int = described(
@@ -60,7 +61,7 @@ class TraceShare:
 class TraceDelivery:
     """Shipments of traced batches from one plant to one customer, in one unit."""
 
-    customer_code: str = described("Customer code at the plant.")
+    customer_code: Code = described("Customer code at the plant.")
     shipment_count: int = described("Number of shipments.")
     batch_count: int = described("Number of batches.")
     quantity: Quantity = described("Quantity.")

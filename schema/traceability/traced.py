@@ -24,7 +24,7 @@ from schema.engine.fields import described, field, object_type
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.quantities import Quantity
-from schema.engine.scalars import BatchCode, instant
+from schema.engine.scalars import BatchCode, Code, instant
 from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, BatchAtPlant, batch_numbered
 from schema.logistics.shipments import Shipment
@@ -55,7 +55,7 @@ class TracedBatch:
     batch_id: strawberry.ID = described("Id of the batch, for `node`.")
     code: BatchCode | None = described("Code on its label.")
     distance: int = described("Number of process steps from the start.")
-    material_code: str | None = described("Material code of the batch.")
+    material_code: Code | None = described("Material code of the batch.")
     disposition: Disposition | None = described("Disposition of its goods, as its origin stated it.")
     quantity_made: Quantity | None = described("Quantity that was made or received at its origin.")
     produced_at: datetime | None = described("Time of production.")

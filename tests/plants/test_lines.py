@@ -142,58 +142,50 @@ OUTPUTS = (
 )
 
 
-def cases(plant: Plant) -> dict[str, tuple[Command[Any], Any, list[str]]]:
+Case = tuple[Command[Any], Any, list[str]]
+OUTPUT_PLACES = [
+    "outputs.0.materialCode",
+    "outputs.1.aliases.0.value",
+    "outputs.1.aliases.2.scheme",
+    "outputs.1.attributes.1.name",
+    "outputs.1.attributes.2.value",
+    "outputs.1.locationCode",
+    "outputs.2.aliases.0",
+    "outputs.3.producedAt",
+    "outputs.4.attributes.0.name",
+]
+ADDITION_PLACES = ["additions.0.batchCode", "additions.1.batchCode", "additions.1.locationCode"]
+
+
+def cases(plant: Plant) -> dict[str, Case]:
     """Return wrong orders of commands, and the places of their refusals."""
     milk, sugar, cups = plant.receive(), plant.receive("RM-SUGAR"), plant.receive("PK-CUP")
     plant.do(alias_batch, Naming(sugar, (AliasOrder("LINE_TAG", "T-0"),)))
-    process = opened(plant)
-    lines = (
-        StockLine(milk, "x", "KGM", "A1"),
-        StockLine(milk, "1", "KGM", "A1"),
-        StockLine("SH1-NONE", "1", "KGM", "A1"),
-    )
+    return {**of_lines(opened(plant), milk), **of_merges(milk, sugar, cups), **of_names(milk, sugar)}
+
+
+def of_lines(process: int, milk: str) -> dict[str, Case]:
+    lines = tuple(StockLine(*line, "KGM", "A1") for line in ((milk, "x"), (milk, "1"), ("SH1-NONE", "1")))
     wrong = ["lines.0.quantity.amount", "lines.2.batchCode"]
-    outputs = [
-        "outputs.0.materialCode",
-        "outputs.1.aliases.0.value",
-        "outputs.1.aliases.2.scheme",
-        "outputs.1.attributes.1.name",
-        "outputs.1.attributes.2.value",
-        "outputs.1.locationCode",
-        "outputs.2.aliases.0",
-        "outputs.3.producedAt",
-        "outputs.4.attributes.0.name",
-    ]
+    additions = (Addition(milk, "1", "KGM", "A1"), Addition("SH1-NONE", "1", "KGM", "Z9"))
+    run = [*(place.replace("lines", "inputs") for place in wrong), *OUTPUT_PLACES]
     return {
         "feed": (feed_process, Feed(process, lines), wrong),
         "ship": (ship_batch, Shipment("C1", lines), wrong),
         "dispatch": (dispatch_transfer, Dispatch("NB1", lines), wrong),
         "yield": (
             yield_process,
-            Yield(
-                process,
-                OUTPUTS,
-                (Addition(milk, "1", "KGM", "A1"), Addition("SH1-NONE", "1", "KGM", "Z9")),
-                (StockLine(milk, "1", "KGM", "A1"),),
-            ),
-            [
-                "additions.0.batchCode",
-                "additions.1.batchCode",
-                "additions.1.locationCode",
-                *outputs,
-                "returns.0.quantity",
-            ],
+            Yield(process, OUTPUTS, additions, (StockLine(milk, "1", "KGM", "A1"),)),
+            [*ADDITION_PLACES, *OUTPUT_PLACES, "returns.0.quantity"],
         ),
-        "run": (
-            record_production,
-            ProductionRun(ProcessOrder(), lines, OUTPUTS),
-            [*(place.replace("lines", "inputs") for place in wrong), *outputs],
-        ),
-        "split": (
-            split_batch,
-            Split(milk, "A1", (SplitPart("60", "A1"), SplitPart("60", "A1"), SplitPart("60", "A1"))),
-            ["parts.1.quantity"],
-        ),
+        "run": (record_production, ProductionRun(ProcessOrder(), lines, OUTPUTS), run),
+        "no lines": (feed_process, Feed(process, ()), ["lines"]),
+        "of an unknown process": (feed_process, Feed(1, lines), ["processId"]),
+    }
+
+
+def of_merges(milk: str, sugar: str, cups: str) -> dict[str, Case]:
+    return {
         "merge": (
             merge_batches,
             Merge((MergeSource(milk, "B1"), MergeSource("SH1-NONE", "A1"), MergeSource(milk, "A1", "x")), "A1"),
@@ -201,42 +193,28 @@ def cases(plant: Plant) -> dict[str, tuple[Command[Any], Any, list[str]]]:
         ),
         "merge of different materials": (
             merge_batches,
-            Merge((MergeSource(milk, "A1"), MergeSource(sugar, "A1"), MergeSource(cups, "A1")), "A1"),
+            Merge(tuple(MergeSource(batch, "A1") for batch in (milk, sugar, cups)), "A1"),
             ["sources.1.batchCode", "sources.2.batchCode"],
         ),
         "merge of one": (merge_batches, Merge((MergeSource(milk, "A1"),), "A1"), ["sources"]),
-        "aliases": (
-            alias_batch,
-            Naming(sugar, (*NAMES, AliasOrder("LINE_TAG", "T-0"))),
-            ["aliases.0.value", "aliases.2.scheme", "aliases.3"],
-        ),
-        "aliases to end": (
-            end_alias,
-            Naming(sugar, (AliasOrder("LINE_TAG", "T-0"), *NAMES[:2])),
-            ["aliases.1", "aliases.2"],
-        ),
-        "receipt": (
-            receive_batch,
-            Delivery(
-                "RM-SUGAR",
-                "1",
-                "KGM",
-                "A1",
-                "S1",
-                LONG,
-                attributes={"🐄": "x"},
-                aliases=(AliasOrder("LINE_TAG", "T-0"),),
-            ),
-            ["aliases.0", "attributes.0.name", "supplierLot"],
-        ),
-        "no lines": (feed_process, Feed(process, ()), ["lines"]),
-        "of an unknown process": (feed_process, Feed(1, lines), ["processId"]),
+        "split": (split_batch, Split(milk, "A1", (SplitPart("60", "A1"),) * 3), ["parts.1.quantity"]),
+    }
+
+
+def of_names(milk: str, sugar: str) -> dict[str, Case]:
+    taken = AliasOrder("LINE_TAG", "T-0")
+    delivery = Delivery("RM-SUGAR", "1", "KGM", "A1", "S1", LONG, attributes={"🐄": "x"}, aliases=(taken,))
+    return {
+        "aliases": (alias_batch, Naming(sugar, (*NAMES, taken)), ["aliases.0.value", "aliases.2.scheme", "aliases.3"]),
+        "aliases to end": (end_alias, Naming(sugar, (taken, *NAMES[:2])), ["aliases.1", "aliases.2"]),
+        "aliases of another material": (alias_batch, Naming(milk, (NAMES[0], taken)), ["aliases.0.value"]),
+        "receipt": (receive_batch, delivery, ["aliases.0", "attributes.0.name", "supplierLot"]),
     }
 
 
 @pytest.mark.parametrize("name", [
     "feed", "ship", "dispatch", "yield", "run", "split", "merge", "merge of different materials", "merge of one",
-    "aliases", "aliases to end", "receipt", "no lines", "of an unknown process",
+    "aliases", "aliases to end", "aliases of another material", "receipt", "no lines", "of an unknown process",
 ])  # fmt: skip
 def test_wrong_values_then_each_is_refused_at_its_place(plant: Plant, name: str) -> None:
     command, order, expected = cases(plant)[name]

@@ -18,7 +18,7 @@ from tests.scenarios.processes import HUB, Group, Person, leaves
 
 pytestmark = pytest.mark.timeout(300)
 
-ENTRIES: Final = """subscription($filter: LedgerFilter, $after: String) {
+ENTRIES: Final = """subscription($filter: LedgerEntryFilter, $after: String) {
   ledgerEntries(filter: $filter, after: $after) { cursor entry { index leafHash } } }"""
 WRITTEN, KILLS = 60, (12, 35)  # entries, and the numbers of events after which the server is killed
 SECONDS_MAX = 60

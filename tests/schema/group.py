@@ -7,6 +7,8 @@ from pathlib import Path
 
 from infra.database import Store
 from infra.postgres import EmbeddedPostgres
+from plants.commands.directives.directives import HoldDirection, direct_hold
+from plants.commands.execution import CommandContext
 from plants.commands.group.enrolment import open_hub
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.receipts import Delivery, receive_batch
@@ -15,13 +17,14 @@ from plants.commands.logistics.transfers import Dispatch, TransferReceipt, dispa
 from plants.commands.production.process_records import ProcessOrder
 from plants.commands.production.runs import ProductionRun, record_production
 from plants.commands.production.yields import Output
+from plants.rules.identification.codes import HUB
 from plants.rules.logistics.transfers import transfer_manifest
 from plants.rules.production.process_records import RunKind
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
 from tests.databases import migrated_database, migrated_file
 from tests.factories import GROUP, Plant, plant_store
-from tests.plants.replicas import Hub
+from tests.plants.replicas import DIRECTOR, Hub
 
 
 @dataclass
@@ -77,6 +80,14 @@ def send(group: Group, batch: str, amount: str) -> int:
     entry = group.here.do(dispatch_transfer, Dispatch("NB1", lines))
     group.there.do(receive_transfer, TransferReceipt(transfer_manifest(entry, group.here.origin), "A1"))
     return int(entry.envelope["key"])
+
+
+def hold_at_hub(group: Group, batch: str) -> str:
+    """Let headquarters hold a batch at the one plant that has goods of it, and return the hold's id there."""
+    call = CommandContext(HUB, group.here.clock.now())
+    with group.hub.store.transaction() as session:
+        (entry,) = direct_hold(session, HoldDirection(batch, "Glass found"), actor=DIRECTOR, call=call)
+    return str(entry.payload["hold"])
 
 
 def chain(group: Group) -> Chain:

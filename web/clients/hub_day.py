@@ -15,9 +15,9 @@ from batchloom_hub import (
     Client,
     CodeFilter,
     DecideChangeRequestInput,
-    DirectiveFilter,
     DirectiveState,
     HoldKind,
+    HubDirectiveFilter,
     PlaceHoldInput,
     TraceDirection,
     TraceInput,
@@ -83,7 +83,7 @@ class Day:
         say_entry(of=(await self.hub.place_hold(order)).place_hold)
 
         async def answered() -> int | None:
-            found = (await self.hub.directives(DirectiveFilter(key=CodeFilter(eq=yoghurt)))).directives.nodes
+            found = (await self.hub.directives(HubDirectiveFilter(key=CodeFilter(eq=yoghurt)))).directives.nodes
             states = [one.state for one in found if one.type_ == "HoldDirected"]
             return len(states) if states and set(states) == {DirectiveState.APPLIED} else None
 

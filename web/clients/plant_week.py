@@ -24,7 +24,7 @@ from batchloom_plant import (
     DecideChangeRequestInput,
     DispatchTransferInput,
     HoldKind,
-    LedgerFilter,
+    LedgerEntryFilter,
     MoveBatchInput,
     OpenProcessInput,
     OutputInput,
@@ -211,7 +211,7 @@ async def play() -> None:
 
 async def say_ledger(wang: Client, cursor: str) -> None:
     """Say what Li recorded in the ledger after a cursor, as a subscription streams it, until yoghurt was made."""
-    wanted = LedgerFilter(actorCode=CodeFilter(eq="li.wei"))
+    wanted = LedgerEntryFilter(actorCode=CodeFilter(eq="li.wei"))
     # ariadne-codegen declares its generators as iterators.
     async with aclosing(wang.ledger_entries(wanted, cursor)) as events:  # type: ignore[type-var]
         async for event in events:

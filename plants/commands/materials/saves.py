@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from infra.database import Session
-from infra.ids import new_id
+from infra.ids import named_id, new_id
 from plants.commands.execution import Command, CommandContext, check_call
 from plants.commands.materials.changes import Change, MasterChange, MaterialChange, UnitChange
 from plants.commands.materials.definitions import define_master, define_material, define_unit
@@ -174,7 +174,7 @@ def _run_and_undo(session: Session, rows: Rows, *, actor: Author, call: CommandC
 
 def row_request(request: str, place: int) -> str:
     """Return the request id of a row: a UUID of version 5 in the namespace of the save's request id."""
-    return str(uuid5(UUID(request), f"rows/{place}"))
+    return named_id(UUID(request), f"rows/{place}")
 
 
 def _run_row(session: Session, change: Change, place: int, *, actor: Author, call: CommandContext) -> RowResult:

@@ -103,14 +103,14 @@ def proposal_in(asked: ChangeRequestRow, batch: str) -> Proposal:
     )
 
 
-class ChangeOrderField(DescribedEnum):
+class ChangeRequestOrderField(DescribedEnum):
     """Field by which change requests are ordered."""
 
     INDEX = "INDEX", "Plant by plant, in the order in which they were requested there."
     REQUESTED_AT = "REQUESTED_AT", "By the time of the request, whatever the plant."
 
 
-AS_REQUESTED: Final = Order(ChangeOrderField.INDEX)
+AS_REQUESTED: Final = Order(ChangeRequestOrderField.INDEX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class ChangesFilter:
     levels: MemberCriterion[ChangeLevel] | None = None
     requested_by: CodeCriterion | None = None
     requested_at: Span[datetime] | None = None
-    order: Order[ChangeOrderField] = AS_REQUESTED
+    order: Order[ChangeRequestOrderField] = AS_REQUESTED
 
 
 DECISIONS_MAX: Final = 20
@@ -161,15 +161,15 @@ def changes_page(
     """Return one page of change requests, in the order that the filters name."""
     row, order = ChangeRequestRow, filters.order
     key: tuple[Any, ...] = (col(row.plant_id), col(row.change_id))
-    if order.field is ChangeOrderField.REQUESTED_AT:
+    if order.field is ChangeRequestOrderField.REQUESTED_AT:
         key = (type_coerce(col(row.requested_at), BigInteger), *key)
     return reads.exec(page(_filtered(reads, scope, filters), key, after, limit, descending=order.descending)).all()
 
 
-def change_key(row: ChangeRequestRow, order: Order[ChangeOrderField]) -> Key:
+def change_key(row: ChangeRequestRow, order: Order[ChangeRequestOrderField]) -> Key:
     """Return the key of a row of `changes_page` in an order."""
     place = row.plant_id, row.change_id
-    return (micros(row.requested_at), *place) if order.field is ChangeOrderField.REQUESTED_AT else place
+    return (micros(row.requested_at), *place) if order.field is ChangeRequestOrderField.REQUESTED_AT else place
 
 
 def changes_count(reads: ReadSession, scope: PlantScope, filters: ChangesFilter) -> int:

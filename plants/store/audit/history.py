@@ -27,13 +27,13 @@ Position = tuple[int, int]
 """A ledger's log id and an index in it."""
 
 
-class LedgerOrderField(DescribedEnum):
+class LedgerEntryOrderField(DescribedEnum):
     """Field by which ledger entries are ordered."""
 
     RECORDED = "RECORDED", "Ledger by ledger, in the order in which the entries were recorded."
 
 
-BY_POSITION: Final = Order(LedgerOrderField.RECORDED)
+BY_POSITION: Final = Order(LedgerEntryOrderField.RECORDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class EntriesFilter:
     request: CodeCriterion | None = None
     occurred_us: Span[int] | None = None
     recorded_us: Span[int] | None = None
-    order: Order[LedgerOrderField] = BY_POSITION
+    order: Order[LedgerEntryOrderField] = BY_POSITION
 
 
 def log_named(reads: ReadSession, scope: PlantScope, plant: str | None, kind: LedgerKind, own: int) -> int | None:

@@ -61,14 +61,14 @@ def plants_with(session: Session, batches: Iterable[DirectedBatch]) -> set[int]:
     return found
 
 
-class DirectiveOrderField(DescribedEnum):
+class HubDirectiveOrderField(DescribedEnum):
     """Field by which directives are ordered."""
 
     INDEX = "INDEX", "Plant by plant, in the order in which they were sent to the plant."
     DIRECTED_AT = "DIRECTED_AT", "By the time at which they were sent, whatever the plant."
 
 
-AS_SENT: Final = Order(DirectiveOrderField.INDEX)
+AS_SENT: Final = Order(HubDirectiveOrderField.INDEX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class DirectivesFilter:
     key: CodeCriterion | None = None
     directed_by: CodeCriterion | None = None
     directed_us: Span[int] | None = None
-    order: Order[DirectiveOrderField] = AS_SENT
+    order: Order[HubDirectiveOrderField] = AS_SENT
 
 
 DirectivePlace = tuple[int, int]
@@ -107,15 +107,15 @@ def directives_page(
     """Return one page of directives, in the order that the filters name."""
     row, order = LedgerEntry, filters.order
     key: tuple[Any, ...] = (col(row.log_id), col(row.idx))
-    if order.field is DirectiveOrderField.DIRECTED_AT:
+    if order.field is HubDirectiveOrderField.DIRECTED_AT:
         key = (col(row.occurred_us), *key)
     return reads.exec(page(_filtered(reads, scope, filters), key, after, limit, descending=order.descending)).all()
 
 
-def directive_key(row: LedgerEntry, order: Order[DirectiveOrderField]) -> Key:
+def directive_key(row: LedgerEntry, order: Order[HubDirectiveOrderField]) -> Key:
     """Return the key of a row of `directives_page` in an order."""
     place = row.log_id, row.idx
-    return (row.occurred_us, *place) if order.field is DirectiveOrderField.DIRECTED_AT else place
+    return (row.occurred_us, *place) if order.field is HubDirectiveOrderField.DIRECTED_AT else place
 
 
 def directives_count(reads: ReadSession, scope: PlantScope, filters: DirectivesFilter) -> int:

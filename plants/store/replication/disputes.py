@@ -75,13 +75,13 @@ def open_disputes(session: Session, plant: int) -> int:
     return session.exec(found).first() or 0
 
 
-class DisputeOrderField(DescribedEnum):
+class ConflictingEntryOrderField(DescribedEnum):
     """Field by which conflicting entries are ordered."""
 
     RECORDED = "RECORDED", "Plant by plant, in the order in which the conflicts were recorded."
 
 
-AS_RECORDED: Final = Order(DisputeOrderField.RECORDED)
+AS_RECORDED: Final = Order(ConflictingEntryOrderField.RECORDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class DisputesFilter:
     key: CodeCriterion | None = None
     actor: CodeCriterion | None = None
     occurred_at: Span[datetime] | None = None
-    order: Order[DisputeOrderField] = AS_RECORDED
+    order: Order[ConflictingEntryOrderField] = AS_RECORDED
 
 
 def disputes_page(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from plants.commands.execution import Command
 from plants.commands.materials.changes import MasterChange, MaterialChange, UnitChange
 from plants.commands.materials.definitions import (
     MaterialDefinition,
@@ -142,3 +143,30 @@ def test_several_wrong_then_each_is_refused_at_its_place(here: Plant) -> None:
     assert paths(here, MaterialChange("rm y", "Whey", "KGM")) == [(CODE_INVALID, ("code",))]
     assert paths(here, MaterialChange("RM-Y", "Whey", "STONE")) == [(UNIT_UNKNOWN, ("unitCode",))]
     here.refuses(define_unit, UnitChange("KGM", "Kilo", "GRM", "1"), CODE_TAKEN)
+
+
+@pytest.mark.parametrize(
+    "recorder, order, digest",
+    [
+        (define_material, MaterialChange("RM-MILK", "Milk"), "2:727c719ce5b15e89f00800777e66e8a9"),
+        (
+            define_material,
+            MaterialChange(
+                "RM-MILK",
+                unit="KGM",
+                conversions=(("BG", "25"),),
+                cleared=frozenset({"retest_days"}),
+                expected_version=7,
+            ),
+            "2:6b88806657df5cc2e44d0a503fcef77e",
+        ),
+        (define_unit, UnitChange("BAG", factor="1/3"), "2:e8999c654305e097d287db8acd764a67"),
+        (
+            define_master,
+            MasterChange(MasterKind.LOCATION, "A1", "Cold store 冷库"),
+            "2:0f8c7dc2b481a3753dcd3bcd12677d26",
+        ),
+    ],
+)
+def test_recorded_digests_then_the_same_request_is_recognised(recorder: Command[Any], order: Any, digest: str) -> None:
+    assert recorder.digests.digest(order) == digest

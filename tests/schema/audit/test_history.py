@@ -23,7 +23,7 @@ from tests.plants.replicas import answer_next
 from tests.schema.asking import AUDITOR, JSON, MANAGER, OPERATOR, Served, person
 from tests.schema.group import Group, chain
 
-ENTRIES = """query($filter: LedgerFilter, $order: LedgerOrder, $first: Int, $after: String) {
+ENTRIES = """query($filter: LedgerEntryFilter, $order: LedgerEntryOrder, $first: Int, $after: String) {
   ledger(filter: $filter, orderBy: $order, first: $first, after: $after) {
     totalCount pageInfo { hasNextPage endCursor } nodes { index type key ledger plant { code } } } }"""
 THERE = person(6, (2, Role.AUDITOR))

@@ -15,8 +15,8 @@ from tests.schema.group import Group, chain
 
 SENT = """... on DirectivesSent { directives { id index type key directedHoldId batchCodes batches { code } reason
   directedBy { code } state metVersion refusal { code } waitingBatchCodes plant { code } answer { index } } }"""
-LISTED = """query($filter: DirectiveFilter, $order: DirectiveOrder, $first: Int, $after: String) {
-  directives(filter: $filter, orderBy: $order, first: $first, after: $after) {
+LISTED = """query($filter: HubDirectiveFilter, $order: HubDirectiveOrder, $first: Int, $after: String) {
+  hubDirectives(filter: $filter, orderBy: $order, first: $first, after: $after) {
   totalCount pageInfo { endCursor hasNextPage }
   nodes { index type key state metVersion refusal { code } waitingBatchCodes plant { code }
   answer { type } entry { type } } } }"""
@@ -115,9 +115,9 @@ async def test_answered_and_not_then_listed_by_state_page_by_page_at_hub_and_pla
     await hub.do(DIRECTOR, "saveLocation", SENT, plantCodes=["NB1"], code="C1", name="Cellar 地窖")
     obeys(group, group.there)
     first = await hub.ask(DIRECTOR, LISTED, first=2)
-    second = await hub.ask(DIRECTOR, LISTED, first=2, after=first["directives"]["pageInfo"]["endCursor"])
-    nodes = first["directives"]["nodes"] + second["directives"]["nodes"]
-    assert first["directives"]["totalCount"] == 3
+    second = await hub.ask(DIRECTOR, LISTED, first=2, after=first["hubDirectives"]["pageInfo"]["endCursor"])
+    nodes = first["hubDirectives"]["nodes"] + second["hubDirectives"]["nodes"]
+    assert first["hubDirectives"]["totalCount"] == 3
     common: JSON = {"metVersion": None, "refusal": None, "waitingBatchCodes": [], "answer": None}
     sent, defined, rejected = nodes
     assert sent == common | {
@@ -143,20 +143,20 @@ async def test_answered_and_not_then_listed_by_state_page_by_page_at_hub_and_pla
         ({"directedAt": {"from": "2026-03-14T08:00:00Z", "before": "2026-03-15T08:00:00Z"}}, [sent, defined, rejected]),
         ({"directedAt": {"before": "2026-03-14T08:00:00Z"}}, []),
     ):  # fmt: skip
-        answer = (await hub.ask(DIRECTOR, LISTED, filter=wanted))["directives"]
+        answer = (await hub.ask(DIRECTOR, LISTED, filter=wanted))["hubDirectives"]
         assert (answer["nodes"], answer["totalCount"]) == (found, len(found)), wanted
     by_time = {"field": "DIRECTED_AT", "direction": "ASCENDING"}
-    answer = (await hub.ask(DIRECTOR, LISTED, order=by_time))["directives"]
+    answer = (await hub.ask(DIRECTOR, LISTED, order=by_time))["hubDirectives"]
     assert [one["key"] for one in answer["nodes"]] == [milk, "C1", milk]
-    document = "query($id: ID!) { directive(id: $id) { type } }"
+    document = "query($id: ID!) { hubDirective(id: $id) { type } }"
     for one, expected in ((node_id("directive", 1, 0), {"type": "HoldDirected"}), (node_id("directive", 1, 9), None)):
         assert await hub.ask(DIRECTOR, document, id=one) == {"directive": expected}
-    assert (await here_node.ask(MANAGER, LISTED))["directives"]["nodes"] == [], "none has come"
+    assert (await here_node.ask(MANAGER, LISTED))["hubDirectives"]["nodes"] == [], "none has come"
     obeys(group, group.here)
-    (at_plant,) = (await here_node.ask(MANAGER, LISTED))["directives"]["nodes"]
+    (at_plant,) = (await here_node.ask(MANAGER, LISTED))["hubDirectives"]["nodes"]
     assert (at_plant["state"], at_plant["answer"]) == ("APPLIED", {"type": "DirectiveApplied"})
-    assert (await hub.ask(MANAGER, LISTED))["directives"]["nodes"] == [at_plant], "a person of SH1 sees SH1's alone"
-    assert (await hub.ask(person(4), LISTED))["directives"]["totalCount"] == 0
+    assert (await hub.ask(MANAGER, LISTED))["hubDirectives"]["nodes"] == [at_plant], "a person of SH1 sees SH1's alone"
+    assert (await hub.ask(person(4), LISTED))["hubDirectives"]["totalCount"] == 0
 
 
 async def test_master_data_recall_and_unit_directed_then_defined_and_held(group: Group, hub: Served) -> None:

@@ -1,4 +1,4 @@
-"""`submit`: commands in order, each under its own permission and request id, beside the writes of others."""
+"""`submit`: commands in order, each under its own permission and request id, while others write."""
 
 import asyncio
 from typing import Any
@@ -10,11 +10,12 @@ from auth.actors import Role
 from infra.ids import new_id
 from infra.roles import Role as NodeRole
 from schema.engine.contracts import contract
+from schema.engine.node_ids import node_id
 from schema.engine.operations import OperationKind, operations
 from schema.engine.submissions import SUBMITTED_MAX
 from tests.factories import Plant
 from tests.schema.asking import AUDITOR, DIRECTOR, JSON, OPERATOR, Served, person
-from tests.schema.group import Group
+from tests.schema.group import Group, hold_at_hub
 
 SUBMIT = """mutation($commands: [CommandInput!]!) { submit(commands: $commands) {
   requestId recorded { __typename entry { index type } ... on BatchReceived { batch { code } } }
@@ -167,10 +168,10 @@ def test_members_of_a_command_then_the_mutations_of_the_role_with_their_inputs(r
 async def test_commands_of_the_hub_then_run_there(group: Group, hub: Served) -> None:
     batch = group.here.receive()
     group.hears()
-    hold = command("placeHold", batchCode=batch, reason="Glass found")
-    lift = command("liftHold", hold="none", reason="x")
+    hold = node_id("directed-hold", hold_at_hub(group, batch))
+    lifts = [command("liftHold", holdId=one, reason="Tested") for one in (hold, hold, "none")]
 
-    done = (await hub.ask(DIRECTOR, AT_HUB, commands=[hold, lift]))["submit"]
+    done = (await hub.ask(DIRECTOR, AT_HUB, commands=lifts))["submit"]
 
-    assert [one["recorded"] and one["recorded"]["entry"]["type"] for one in done] == ["HoldDirected", None]
-    assert done[1]["refusal"] == {"code": "DIRECTED_HOLD_UNKNOWN", "path": ["hold"]}
+    assert [one["recorded"] and one["recorded"]["entry"]["type"] for one in done] == ["ReleaseDirected", None, None]
+    assert [one["refusal"] for one in done[1:]] == [{"code": "DIRECTED_HOLD_UNKNOWN", "path": ["holdId"]}] * 2

@@ -26,7 +26,7 @@ from tests.schema.approvals.test_change_requests import decision, release_asked
 from tests.schema.asking import AUDITOR, DIRECTOR, JSON, MANAGER, OPERATOR, QUALITY, Served, person
 from tests.schema.group import Group, chain
 
-ENTRIES = """subscription($filter: LedgerFilter, $after: String) {
+ENTRIES = """subscription($filter: LedgerEntryFilter, $after: String) {
   ledgerEntries(filter: $filter, after: $after) { cursor entry { index type ledger plant { code } } } }"""
 CHANGES = """subscription($filter: ChangeRequestFilter, $after: String) {
   changeRequests(filter: $filter, after: $after) { cursor changeRequest { index state plant { code } } } }"""

@@ -117,6 +117,16 @@ async def test_not_allowed_to_read_the_ledger_then_there_are_none(plant: Served,
         assert found == {"node": None}
 
 
+async def test_validated_then_it_stays_on_the_worklist(plant: Served) -> None:
+    given = {"requestId": new_id(), "conflictingEntryId": node_id("dispute", 1, 6), "reason": "Relabelled"}
+
+    validated = await plant.validate(QUALITY, "settleConflictingEntry", **given)
+
+    assert (validated["eventType"], validated["alreadyRecorded"]) == ("DisputeSettled", False)
+    assert [one["open"] for one in await listed(plant, QUALITY)] == [True, True]
+    assert (await plant.do(QUALITY, "settleConflictingEntry", SETTLED, **given))["conflictingEntry"]["open"] is False
+
+
 async def test_settled_then_off_the_worklist_and_the_alarm_ends_with_the_last(
     plant: Served, hub: Served, parted: tuple[Group, PlantNode]
 ) -> None:

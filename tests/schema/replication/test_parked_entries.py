@@ -185,6 +185,18 @@ async def test_tried_again_then_its_attempts_begin_again(waiting: Waiting) -> No
 
 
 @pytest.mark.parametrize("mutation", ["skipParkedEntry", "retryParkedEntry"])
+async def test_validated_then_nothing_has_changed_and_it_can_be_done(waiting: Waiting, mutation: str) -> None:
+    given = shown(waiting.broken, requestId=new_id())
+
+    validated = await waiting.served.validate(ADMINISTRATOR, mutation, **given)
+    done = await waiting.served.do(ADMINISTRATOR, mutation, "... on Recorded { entry { type } }", **given)
+
+    assert (validated["__typename"], validated["alreadyRecorded"]) == ("Validated", False)
+    assert done["entry"] == {"type": validated["eventType"]}
+    assert (await waiting.served.validate(ADMINISTRATOR, mutation, **given))["alreadyRecorded"] is True
+
+
+@pytest.mark.parametrize("mutation", ["skipParkedEntry", "retryParkedEntry"])
 async def test_refused_then_nothing_has_changed(waiting: Waiting, mutation: str) -> None:
     before = waiting.everything()
     for actor in (DIRECTOR, AUDITOR, person(3, (0, Role.MANAGER)), person(4, (1, Role.ADMINISTRATOR)), person(5)):
