@@ -107,15 +107,15 @@ class BatchAtPlant:
         blocked = await self._blocked(info)
         return None if blocked is None else refused(blocked, info.context.language)
 
-    @field("Whether you may move the goods between locations now.")
+    @field("Your ability to move the goods between locations now.")
     async def viewer_can_move(self, info: Info) -> Ability:
         return await ability(info, Permission.STOCK_MOVE, self.row.plant_id, nothing_blocks)
 
-    @field("Whether you may dispatch the goods to another plant now.")
+    @field("Your ability to dispatch the goods to another plant now.")
     async def viewer_can_transfer(self, info: Info) -> Ability:
         return await self._ability_to_use(info, Permission.TRANSFER_RUN)
 
-    @field("Whether you may ship the goods to a customer now.")
+    @field("Your ability to ship the goods to a customer now.")
     async def viewer_can_ship(self, info: Info) -> Ability:
         return await self._ability_to_use(info, Permission.SHIPMENT_RUN)
 

@@ -1,4 +1,4 @@
-"""Lists below a batch over GraphQL: page by page, counted, each thing a node; what made a batch and what used it."""
+"""Lists below a batch over GraphQL are paged and counted. A batch names its process records."""
 
 from typing import Any
 
