@@ -17,6 +17,7 @@ from batchloom_hub import (
     DecideChangeRequestInput,
     DirectiveState,
     HoldKind,
+    HubDirectiveFilter,
     MaterialFilter,
     MaterialsMaterialsNodes,
     PlaceHoldInput,
@@ -106,7 +107,7 @@ class Day:
         say_entry(of=(await self.hub.place_hold(order)).place_hold)
 
         async def answered() -> int | None:
-            found = (await self.hub.directives(HubDirectiveFilter(key=CodeFilter(eq=yoghurt)))).directives.nodes
+            found = (await self.hub.directives(HubDirectiveFilter(key=CodeFilter(eq=yoghurt)))).hub_directives.nodes
             states = [one.state for one in found if one.type_ == "HoldDirected"]
             return len(states) if states and set(states) == {DirectiveState.APPLIED} else None
 

@@ -72,8 +72,8 @@ const { placeHold } = await chen.send(hub.PlaceHoldDocument, {
 });
 sayEntry(recorded(placeHold));
 const answered = await until(async () => {
-  const { directives } = await chen.send(hub.DirectivesDocument, { filter: { key: { eq: yoghurt.code } } });
-  const holds = directives.nodes.filter((one) => one.type === "HoldDirected");
+  const { hubDirectives } = await chen.send(hub.DirectivesDocument, { filter: { key: { eq: yoghurt.code } } });
+  const holds = hubDirectives.nodes.filter((one) => one.type === "HoldDirected");
   return holds.length > 0 && holds.every((one) => one.state === "APPLIED") ? holds : undefined;
 });
 say("directives", answered.length);
