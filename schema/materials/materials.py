@@ -156,7 +156,7 @@ class UnitConversionInput:
 class MaterialRowInput(NamedRowInput):
     """A material to save. An absent field stays as it is."""
 
-    unit_code: Maybe[str | None] = described(
+    unit_code: Maybe[Code | None] = described(
         "Unit in which batches are counted: UN/ECE Rec 20, or defined at the plant. A new material needs one.",
         default=None,
     )

@@ -149,7 +149,7 @@ async def units(
 class UnitRowInput(NamedRowInput):
     """A unit of the plant to save. An absent field stays as it is."""
 
-    base_unit_code: Maybe[str | None] = described(f"{BASE_UNIT} A new unit needs one.", default=None)
+    base_unit_code: Maybe[Code | None] = described(f"{BASE_UNIT} A new unit needs one.", default=None)
     factor: Maybe[Rational | None] = described(f"{FACTOR} A new unit needs one.", default=None)
 
     def change(self) -> changes.UnitChange:
