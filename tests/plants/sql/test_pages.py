@@ -1,4 +1,4 @@
-"""Pages of each parent: whatever the columns of a table are called."""
+"""Pages of the rows of each parent."""
 
 import pytest
 from sqlalchemy import literal, select, union_all
