@@ -66,7 +66,8 @@ async def _ask(info: Info, order: commands.ChangeOrder, input: MutationInput) ->
 
 
 @mutation(
-    "Request the release of a hold.",
+    "Request the release of one hold, or of all open QUALITY holds of a batch. "
+    'Example: `{ batchCode: "SH1-260314-0001P", reason: "Laboratory result is in order" }`.',
     roles=PLANT_ONLY,
     permission=Permission.CHANGE_REQUEST,
     command=commands.request_change,
@@ -83,7 +84,8 @@ async def request_release(info: Info, input: Input[RequestReleaseInput]) -> Chan
 
 
 @mutation(
-    "Request a later expiry date.",
+    "Request a later last day of use for the plant's goods of a batch. "
+    'Example: `{ batchCode: "SH1-260314-0001P", expiresOn: "2026-12-31", reason: "Retest passed" }`.',
     roles=PLANT_ONLY,
     permission=Permission.CHANGE_REQUEST,
     command=commands.request_change,
@@ -98,7 +100,9 @@ async def request_expiry_extension(info: Info, input: Input[RequestExpiryExtensi
 
 
 @mutation(
-    "Request an adjustment of stock to the counted quantity.",
+    "Request an adjustment of stock to the counted quantity, where `countStock` refuses the difference. "
+    'Example: `{ batchCode: "SH1-260314-0001P", locationCode: "A1", counted: { amount: "80", unit: "KGM" }, '
+    'reason: "Spill" }`.',
     roles=PLANT_ONLY,
     permission=Permission.CHANGE_REQUEST,
     command=commands.request_change,

@@ -178,7 +178,9 @@ class GoodsShipped(Recorded):
 
 
 @mutation(
-    "Ship usable goods to a customer.",
+    "Ship usable goods to a customer. "
+    'Example: `{ customerCode: "C1", lines: [{ batchCode: "SH1-260314-0001P", quantity: { amount: "5", unit: '
+    '"KGM" }, locationCode: "A1" }] }`.',
     roles=PLANT_ONLY,
     permission=Permission.SHIPMENT_RUN,
     command=commands.ship_batch,

@@ -164,7 +164,7 @@ class Transfer(Node):
         found = await info.read(dispatch_of, self.seen.id)
         return None if found is None else transfer_manifest(*found)
 
-    @field("Whether you may receive it at its destination now.")
+    @field("Your ability to receive it at its destination now.")
     async def viewer_can_receive(self, info: Info) -> Ability:
         destination = await plant_coded(info, self.destination_code)
         if destination is None:
@@ -268,7 +268,10 @@ class TransferReceived(Recorded):
 
 
 @mutation(
-    "Dispatch usable goods to another plant. Batches keep their codes.",
+    "Dispatch usable goods to another plant. Batches keep their codes. Print the manifest of the answer on "
+    "the label. "
+    'Example: `{ destinationCode: "BJ2", lines: [{ batchCode: "SH1-260314-0001P", quantity: { amount: "5", '
+    'unit: "KGM" }, locationCode: "A1" }] }`.',
     roles=PLANT_ONLY,
     permission=Permission.TRANSFER_RUN,
     command=commands.dispatch_transfer,
@@ -285,7 +288,9 @@ async def dispatch_transfer(info: Info, input: Input[DispatchTransferInput]) -> 
 
 
 @mutation(
-    "Receive the goods of a transfer by its label. No network connection is needed.",
+    "Receive the goods of a transfer by its label. No connection to the source or the hub is needed. Give "
+    "lines only for quantities that differ from the label. "
+    'Example: `{ manifest: "…", locationCode: "A1" }`.',
     roles=PLANT_ONLY,
     permission=Permission.TRANSFER_RUN,
     command=commands.receive_transfer,

@@ -1,4 +1,4 @@
-"""What suppliers, customers, locations and equipment share: fields, lists, filter, order and the fields of a save."""
+"""Shared parts of suppliers, customers, locations and equipment: fields, lists, filter, order and fields of a save."""
 
 from typing import Annotated, Any, ClassVar, Self
 
@@ -34,7 +34,7 @@ CODE = "Code at the plant."
 NAME = "Name, in any language."
 VERSION = "Version: the index of the ledger entry that stated it. It rises with each entry."
 EXPECTED_VERSION = (
-    "Version that you saw. With another version, the mutation is refused. Absent, any version is accepted."
+    "Version that you saw. With another version, the mutation is refused. Without it, any version is accepted."
 )
 
 Page = tuple[int | None, str | None]

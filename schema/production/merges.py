@@ -47,7 +47,9 @@ class BatchesMerged(Recorded):
 
 
 @mutation(
-    "Merge usable batches of one material into a new batch. The earliest expiry date applies.",
+    "Merge usable batches of one material into a new batch. The earliest expiry date applies. "
+    'Example: `{ sources: [{ batchCode: "SH1-260314-0001P", locationCode: "A1" }, { batchCode: '
+    '"SH1-260314-0002M", locationCode: "A1" }], locationCode: "B1" }`.',
     roles=PLANT_ONLY,
     permission=Permission.STOCK_MOVE,
     command=merges.merge_batches,

@@ -181,15 +181,15 @@ class ProcessRecord(Node):
         info.context.spend(len(totals))
         return MassBalance.of(rules.mass_balance(totals))
 
-    @field("Whether you may feed goods into it now.")
+    @field("Your ability to feed goods into it now.")
     async def viewer_can_add_inputs(self, info: Info) -> Ability:
         return await ability(info, Permission.PROCESS_RUN, self.row.plant_id, self._check_open)
 
-    @field("Whether you may yield goods from it now.")
+    @field("Your ability to yield goods from it now.")
     async def viewer_can_add_outputs(self, info: Info) -> Ability:
         return await ability(info, Permission.PROCESS_RUN, self.row.plant_id, self._check_open)
 
-    @field("Whether you may close it now.")
+    @field("Your ability to close it now.")
     async def viewer_can_close(self, info: Info) -> Ability:
         async def check() -> None:
             await self._check_open()
@@ -346,7 +346,8 @@ def process_named(id: str) -> int:
 
 
 @mutation(
-    "Open a process record.",
+    "Open a process record. Then add inputs and outputs, and close it. "
+    'Example: `{ kind: PRODUCTION, jobOrder: "JO-17", equipmentCode: "MIX1" }`.',
     roles=PLANT_ONLY,
     permission=Permission.PROCESS_RUN,
     command=commands.open_process,
@@ -359,7 +360,9 @@ async def open_process(info: Info, input: Input[OpenProcessInput]) -> ProcessOpe
 
 
 @mutation(
-    "Feed goods from stock into an open process record. The goods must be usable and on hand.",
+    "Feed goods from stock into an open process record. The goods must be usable and on hand. "
+    'Example: `{ processId: "cHJvY2Vzcy83", lines: [{ batchCode: "SH1-260314-0001P", quantity: { amount: '
+    '"5", unit: "KGM" }, locationCode: "A1" }] }`.',
     roles=PLANT_ONLY,
     permission=Permission.PROCESS_RUN,
     command=commands.feed_process,
@@ -378,7 +381,8 @@ async def add_process_inputs(info: Info, input: Input[AddProcessInputsInput]) ->
 
 
 @mutation(
-    "Close a process record with its mass balance. It accepts nothing afterwards.",
+    "Close a process record with its mass balance. It accepts nothing afterwards. "
+    'Example: `{ processId: "cHJvY2Vzcy83" }`.',
     roles=PLANT_ONLY,
     permission=Permission.PROCESS_RUN,
     command=commands.close_process,

@@ -40,7 +40,10 @@ class ProductionRecorded(Recorded):
 
 
 @mutation(
-    "Record a complete run in one request, with the same checks as step by step.",
+    "Record a complete run in one request, with the same checks as step by step. "
+    'Example: `{ kind: PRODUCTION, inputs: [{ batchCode: "SH1-260314-0001P", quantity: { amount: "5", unit: '
+    '"KGM" }, locationCode: "A1" }], outputs: [{ materialCode: "FP-YOG", quantity: { amount: "5", unit: '
+    '"KGM" }, locationCode: "B1" }] }`.',
     roles=PLANT_ONLY,
     permission=Permission.PROCESS_RUN,
     command=runs.record_production,

@@ -44,7 +44,9 @@ class BatchSplit(Recorded):
 
 
 @mutation(
-    "Split parts of a usable batch into new batches. They keep its dates, grade and supplier.",
+    "Split parts of a usable batch into new batches. They keep its dates, grade and supplier. "
+    'Example: `{ batchCode: "SH1-260314-0001P", locationCode: "A1", parts: [{ quantity: { amount: "5", unit: '
+    '"KGM" }, locationCode: "B1" }] }`.',
     roles=PLANT_ONLY,
     permission=Permission.STOCK_MOVE,
     command=splits.split_batch,

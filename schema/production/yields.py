@@ -110,7 +110,9 @@ class ProcessOutputsAdded(Recorded):
 
 
 @mutation(
-    "Yield outputs of an open process record to stock: new batches, additions to its batches, and returns.",
+    "Yield outputs of an open process record to stock: new batches, additions to its batches, and returns. "
+    'Example: `{ processId: "cHJvY2Vzcy83", outputs: [{ materialCode: "FP-YOG", quantity: { amount: "5", '
+    'unit: "KGM" }, locationCode: "B1" }] }`.',
     roles=PLANT_ONLY,
     permission=Permission.PROCESS_RUN,
     command=yields.yield_process,

@@ -199,7 +199,8 @@ class ConflictingEntrySettled(Recorded):
 
 
 @mutation(
-    "Settle a conflicting entry after the correct facts were recorded. It changes no goods.",
+    "Settle a conflicting entry after the correct facts were recorded. It changes no goods. "
+    'Example: `{ conflictingEntryId: "ZGlzcHV0ZS8xLzQy", reason: "Counted, and recorded anew" }`.',
     roles=PLANT_ONLY,
     permission=Permission.DISPUTE_SETTLE,
     command=settle,

@@ -281,7 +281,8 @@ def _order(input: RetryParkedEntryInput | SkipParkedEntryInput) -> EntryOrder:
 
 
 @mutation(
-    "Retry a parked entry now, with the entries that wait for it.",
+    "Retry a parked entry now, with the entries that wait for it. "
+    'Example: `{ parkedEntryId: "cGFya2VkLzEvNDI", reason: "The hub was upgraded" }`.',
     roles=HUB_ONLY,
     permission=Permission.PARKED_DECIDE,
     command=retry_entry,
@@ -294,7 +295,8 @@ async def retry_parked_entry(info: Info, input: Input[RetryParkedEntryInput]) ->
 
 
 @mutation(
-    "Skip a parked entry for good, also in rebuilds. It stays in the plant's ledger.",
+    "Skip a parked entry for good, also in rebuilds. It stays in the plant's ledger. "
+    'Example: `{ parkedEntryId: "cGFya2VkLzEvNDI", reason: "Corrected at the plant" }`.',
     roles=HUB_ONLY,
     permission=Permission.PARKED_DECIDE,
     command=skip_entry,

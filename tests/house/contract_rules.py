@@ -17,10 +17,13 @@ from graphql import (
     GraphQLSchema,
     GraphQLUnionType,
     NullValueNode,
+    ValuesOfCorrectTypeRule,
     get_named_type,
     get_nullable_type,
     is_leaf_type,
+    parse,
     print_ast,
+    validate,
 )
 
 from tests.house.sources import ROOT
@@ -108,6 +111,24 @@ def unplaced_refusals(schema: GraphQLSchema) -> Iterator[str]:
             for name, kind in (("path", "[String!]"), ("furtherRefusals", "[Refusal!]!")):
                 if name not in one.fields or str(one.fields[name].type) != kind:
                     yield f"{one.name}.{name}"
+
+
+EXAMPLE: Final = re.compile(r"\bExample[^`]*`([\[{].*?[\]}])`")
+"""An example of the input of a mutation, in its description."""
+
+
+def unexampled_mutations(schema: GraphQLSchema) -> Iterator[str]:
+    """The description of a mutation has an example: its input without `requestId`, or the commands of `submit`."""
+    assert schema.mutation_type is not None
+    for name, field in schema.mutation_type.fields.items():
+        argument = "commands" if name == SUBMIT else "input"
+        kind, found = get_named_type(field.args[argument].type), EXAMPLE.search(field.description or "")
+        text = "{}" if found is None else found[1]
+        if isinstance(kind, GraphQLInputObjectType) and "requestId" in kind.fields:
+            text = text.replace("{", '{ requestId: "…", ', 1)
+        document = parse(f"mutation {{ {name}({argument}: {text}) {{ __typename }} }}")
+        if validate(schema, document, [ValuesOfCorrectTypeRule]):
+            yield name
 
 
 VERBS: Final = frozenset(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/glossary.md").read_text("utf-8"), re.MULTILINE))
