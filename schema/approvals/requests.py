@@ -29,7 +29,9 @@ class RequestReleaseInput(MutationInput):
     """The batch and the hold to release."""
 
     batch_code: BatchCode = described("Batch code.")
-    hold_id: strawberry.ID | None = described("Id of the hold. Without it, all open QUALITY holds.", default=None)
+    hold_id: strawberry.ID | None = described(
+        "Id of the hold. Without it, all open QUALITY holds of the batch are meant.", default=None
+    )
     reason: str = described(REASON)
 
 
@@ -56,7 +58,7 @@ class RequestStockAdjustmentInput(MutationInput):
 class ChangeRequested(Recorded):
     """A change was requested. Nothing has changed yet."""
 
-    change_request: ChangeRequest = described("Change request.")
+    change_request: ChangeRequest = described("The new change request.")
 
 
 async def _ask(info: Info, order: commands.ChangeOrder, input: MutationInput) -> ChangeRequested:

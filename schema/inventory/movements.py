@@ -30,7 +30,7 @@ class MoveBatchInput(MutationInput):
 class BatchMoved(Recorded):
     """Goods were moved between locations."""
 
-    batch: Batch = described("Batch.")
+    batch: Batch = described("Batch that was moved.")
 
 
 @mutation(

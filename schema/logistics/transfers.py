@@ -124,7 +124,9 @@ class Transfer(Node):
 
     source_code: PlantCode = described("Code of the source plant.")
     destination_code: PlantCode = described("Code of the destination plant.")
-    state: TransferState = described("State. The source's own node does not learn of the receipt.")
+    state: TransferState = described(
+        "State, as known at this node. The source's own node does not learn of the receipt."
+    )
     dispatched_at: datetime = described("Time of dispatch.")
     received_at: datetime | None = described("Time of receipt. Null while in transit.")
     seen: strawberry.Private[TransferSeen]
@@ -192,13 +194,13 @@ class Transfer(Node):
 
 @input_type
 class TransferFilter:
-    """Filters transfers. A transfer must meet all fields given here."""
+    """Filters transfers. A field that is not given does not filter."""
 
-    source_code: CodeFilter | None = described("Source plant.", default=None)
-    destination_code: CodeFilter | None = described("Destination plant.", default=None)
-    state: Filter[TransferState] | None = described("State.", default=None)
+    source_code: CodeFilter | None = described("Code of the source plant.", default=None)
+    destination_code: CodeFilter | None = described("Code of the destination plant.", default=None)
+    state: Filter[TransferState] | None = described("State of the transfer.", default=None)
     differs: bool | None = described(
-        "True for transfers with a difference, false for those without. Absent, both.", default=None
+        "True for transfers with a difference, false for those without. Without it, both.", default=None
     )
     dispatched_at: DateTimeRange | None = described("Time of dispatch.", default=None)
     received_at: DateTimeRange | None = described("Time of receipt.", default=None)
@@ -256,7 +258,7 @@ class ReceiveTransferInput(MutationInput):
 class TransferDispatched(Recorded):
     """Goods were dispatched to another plant. Print the manifest on their label."""
 
-    transfer: Transfer = described("Transfer.")
+    transfer: Transfer = described("The new transfer.")
     manifest: str = described("Text for the label that travels with the goods.")
 
 
@@ -334,7 +336,9 @@ async def transfer(info: Info, id: Annotated[strawberry.ID, argument("Id of the 
 async def transfers(
     info: Info,
     filter: Annotated[TransferFilter | None, argument("Filter. Without it, all.")] = None,
-    order_by: Annotated[TransferOrder | None, argument("Order. Without it, newest first per source plant.")] = None,
+    order_by: Annotated[
+        TransferOrder | None, argument("Order. Without it, source plant by source plant, the newest first.")
+    ] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[Transfer]:

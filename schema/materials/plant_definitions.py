@@ -113,9 +113,11 @@ class DefinitionOrder(Ordering):
 class DefinitionFilter:
     """Filters master data. A field that is not given does not filter."""
 
-    plant_code: CodeFilter | None = described("Plant of the definition.", default=None)
+    plant_code: CodeFilter | None = described("Code of the plant of the definition.", default=None)
     code: CodeFilter | None = described("Code at the plant.", default=None)
-    text: str | None = described("Text in the code or the name, in upper or lower case.", default=None)
+    text: str | None = described(
+        "Text that the code or the name contains. Upper and lower case are the same.", default=None
+    )
 
     def criteria(self, kind: str, order_by: DefinitionOrder | None) -> DefinitionsFilter:
         """Return the criteria and the order of a list of a kind."""
@@ -126,7 +128,8 @@ class DefinitionFilter:
 OrderBy = Annotated[DefinitionOrder | None, argument("Order. Without it, by code in ascending order.")]
 OfCode = Annotated[Code, argument("Code at the plant.")]
 AtPlant = Annotated[
-    PlantCode | None, argument("Plant of the definition. Without it, the plant with the lowest number that has one.")
+    PlantCode | None,
+    argument("Code of the plant of the definition. Without it, the first plant of `plants` that has one."),
 ]
 
 

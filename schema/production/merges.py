@@ -21,7 +21,7 @@ from schema.production.process_records import ProcessRecord, process_written
 
 @input_type
 class MergeSourceInput:
-    """A batch at a location, with the quantity to merge. Without a quantity, all of it."""
+    """Goods of a batch at a location, to be merged."""
 
     batch_code: BatchCode = described("Batch code.")
     location_code: Code = described("Code of the location that the goods are taken from.")
@@ -43,7 +43,7 @@ class BatchesMerged(Recorded):
     """Batches were merged."""
 
     process: ProcessRecord = described("Process record of the merge.")
-    batch: Batch = described("New batch.")
+    batch: Batch = described("The new batch.")
 
 
 @mutation(

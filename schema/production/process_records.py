@@ -140,18 +140,20 @@ class ProcessRecord(Node):
     """A process record, such as a production, split or merge."""
 
     kind: ProcessKind = described("Kind of process.")
-    state: ProcessState = described("State.")
-    job_order: str | None = described("Job order.")
-    segment: str | None = described("Process segment.")
-    opened_at: datetime = described("Start.")
-    closed_at: datetime | None = described("End. Null while it is open.")
+    state: ProcessState = described("State of the record.")
+    job_order: str | None = described("Number of the job order that it was run on. Null without one.")
+    segment: str | None = described(
+        "Process segment: the step of the recipe, such as MIXING (ISA-95). Null without one."
+    )
+    opened_at: datetime = described("Time of the start.")
+    closed_at: datetime | None = described("Time of the end. Null while it is open.")
     row: strawberry.Private[ProcessRow]
 
     @field("Plant of the record.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.row.plant_id)
 
-    @field("Equipment.")
+    @field("Equipment that it ran on. Null if none was given.")
     async def equipment(self, info: Info) -> Equipment | None:
         return await Equipment.load(info, self.row.plant_id, self.row.equipment)
 
@@ -175,7 +177,7 @@ class ProcessRecord(Node):
             key=line_key, make=ProcessLine.of_output,
         )  # fmt: skip
 
-    @field("Mass balance so far.")
+    @field("Mass balance of the inputs and outputs up to now.")
     async def balance(self, info: Info) -> MassBalance:
         totals = await info.load(Permission.BATCH_READ, line_totals, self.row.id) or []
         info.context.spend(len(totals))
@@ -216,16 +218,16 @@ class ProcessRecord(Node):
 
 @input_type
 class ProcessRecordFilter:
-    """Filters process records. A process record must meet all fields given here."""
+    """Filters process records. A field that is not given does not filter."""
 
-    plant_code: CodeFilter | None = described("Plant of the record.", default=None)
+    plant_code: CodeFilter | None = described("Code of the plant of the record.", default=None)
     kind: Filter[ProcessKind] | None = described("Kind of process.", default=None)
-    state: Filter[ProcessState] | None = described("State.", default=None)
-    job_order: CodeFilter | None = described("Job order.", default=None)
-    segment: CodeFilter | None = described("Process segment.", default=None)
-    equipment_code: CodeFilter | None = described("Equipment.", default=None)
-    opened_at: DateTimeRange | None = described("Start.", default=None)
-    closed_at: DateTimeRange | None = described("End.", default=None)
+    state: Filter[ProcessState] | None = described("State of the record.", default=None)
+    job_order: CodeFilter | None = described("Number of the job order.", default=None)
+    segment: CodeFilter | None = described("Process segment, such as MIXING.", default=None)
+    equipment_code: CodeFilter | None = described("Code of the equipment.", default=None)
+    opened_at: DateTimeRange | None = described("Time of the start.", default=None)
+    closed_at: DateTimeRange | None = described("Time of the end.", default=None)
 
     def criteria(self, order: Order[ProcessRecordOrderField]) -> ProcessesFilter:
         return ProcessesFilter(
@@ -279,7 +281,9 @@ async def process_record(info: Info, id: Annotated[strawberry.ID, argument(PROCE
 async def process_records(
     info: Info,
     filter: Annotated[ProcessRecordFilter | None, argument("Filter. Without it, all.")] = None,
-    order_by: Annotated[ProcessRecordOrder | None, argument("Order. Without it, newest first per plant.")] = None,
+    order_by: Annotated[
+        ProcessRecordOrder | None, argument("Order. Without it, plant by plant, the newest first.")
+    ] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[ProcessRecord]:
@@ -295,8 +299,8 @@ class OpenProcessInput(MutationInput):
     """The process to open."""
 
     kind: RunKind = described("Kind of process to open.", default=RunKind.PRODUCTION)
-    segment: str | None = described("Process segment.", default=None)
-    job_order: str | None = described("Job order of the process.", default=None)
+    segment: str | None = described("Process segment: the step of the recipe, such as MIXING (ISA-95).", default=None)
+    job_order: str | None = described("Number of the job order.", default=None)
     equipment_code: Code | None = described("Code of the equipment.", default=None)
 
     @property
@@ -323,21 +327,21 @@ class CloseProcessInput(MutationInput):
 class ProcessOpened(Recorded):
     """A process record was opened."""
 
-    process: ProcessRecord = described("Process record.")
+    process: ProcessRecord = described("Process record as it is now.")
 
 
 @object_type
 class ProcessInputsAdded(Recorded):
     """Goods were fed into a process record."""
 
-    process: ProcessRecord = described("Process record.")
+    process: ProcessRecord = described("Process record as it is now.")
 
 
 @object_type
 class ProcessClosed(Recorded):
     """A process record was closed with its mass balance."""
 
-    process: ProcessRecord = described("Process record.")
+    process: ProcessRecord = described("Process record as it is now.")
 
 
 def process_named(id: str) -> int:

@@ -28,14 +28,16 @@ class RecordProductionInput(OpenProcessInput):
         f"Inputs, with their locations. At most {LINES_MAX}.", default_factory=list
     )
     outputs: list[OutputInput] = described(f"Outputs. At most {LINES_MAX} lines in all.", default_factory=list)
-    opened_at: datetime | None = described("Start. The default is the end.", default=None)
+    opened_at: datetime | None = described(
+        "Time of the start. The default is the time of the event, which is the end.", default=None
+    )
 
 
 @object_type
 class ProductionRecorded(Recorded):
     """A run was recorded as one closed process record."""
 
-    process: ProcessRecord = described("Process record.")
+    process: ProcessRecord = described("The new process record, which is closed.")
     batches: list[Batch] = described(f"New batches, in the order of the outputs. At most {LINES_MAX}.")
 
 

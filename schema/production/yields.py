@@ -35,7 +35,7 @@ enum_type(OutputUse)
 class OutputInput:
     """A new batch that a process record yields."""
 
-    material_code: Code = described("Material code.")
+    material_code: Code = described("Code of the material.")
     quantity: QuantityInput = described("Yielded quantity.")
     location_code: Code = described("Code of the location for the goods.")
     use: OutputUse = described("Material use.", default=OutputUse.PRODUCED)
@@ -43,7 +43,7 @@ class OutputInput:
     expires_on: date | None = described(
         "Last day of use. The default follows from the material's shelf life.", default=None
     )
-    grade: str | None = described("Grade.", default=None)
+    grade: str | None = described("Quality grade, such as A.", default=None)
     attributes: list[BatchAttributeInput] = described("Properties of the batch.", default_factory=list)
     aliases: list[BatchAliasInput] = described("Aliases of the batch.", default_factory=list)
 
@@ -105,7 +105,7 @@ class AddProcessOutputsInput(MutationInput):
 class ProcessOutputsAdded(Recorded):
     """Goods were yielded by a process record."""
 
-    process: ProcessRecord = described("Process record.")
+    process: ProcessRecord = described("Process record as it is now.")
     batches: list[Batch] = described(f"New batches, in the order of the outputs. At most {LINES_MAX}.")
 
 

@@ -80,15 +80,15 @@ class TracedBatchFilter:
     """Filters the batches of a trace. One plant's goods of the batch must meet all fields given here."""
 
     code: CodeFilter | None = described("Batch code.", default=None)
-    material_code: CodeFilter | None = described("Material code.", default=None)
+    material_code: CodeFilter | None = described("Code of the material.", default=None)
     distance: IntRange | None = described("Number of process steps from the start.", default=None)
     plant_code: CodeFilter | None = described("Plant that knows the batch.", default=None)
     disposition: Filter[Disposition] | None = described("Disposition of the plant's goods.", default=None)
     on_hold: bool | None = described(
-        "True for goods with an open hold, false for goods without one. Absent, both.", default=None
+        "True for goods with an open hold, false for goods without one. Without it, both.", default=None
     )
     in_stock: bool | None = described(
-        "True for goods on hand, false for goods that are used up. Absent, both.", default=None
+        "True for goods on hand, false for goods that are used up. Without it, both.", default=None
     )
 
     def criteria(self, of: TracedBatchesFilter) -> TracedBatchesFilter:

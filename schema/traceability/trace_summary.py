@@ -26,7 +26,7 @@ enum_type(PlaceKind)
 class TraceShare:
     """Traced batches of one material and disposition at one plant."""
 
-    material_code: Code = described("Material code.")
+    material_code: Code = described("Code of the material at the plant.")
     disposition: Disposition = described("Disposition of the plant's goods.")
     known_count: int = described("Number of batches that the plant knows.")
     batch_count: int = described(
