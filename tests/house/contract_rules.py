@@ -131,7 +131,19 @@ def unexampled_mutations(schema: GraphQLSchema) -> Iterator[str]:
             yield name
 
 
-VERBS: Final = frozenset(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/glossary.md").read_text("utf-8"), re.MULTILINE))
+GLOSSARY: Final = (ROOT / "docs/glossary.md").read_text("utf-8")
+
+
+def unexplained_nodes(schema: GraphQLSchema) -> Iterator[str]:
+    """The glossary has each kind of node: a row for its words, or its name where a row explains it."""
+    for one in own_types(schema):
+        if isinstance(one, GraphQLObjectType) and "Node" in {each.name for each in one.interfaces}:
+            words = re.sub(r"(?<=.)(?=[A-Z])", " ", one.name).lower()
+            if f"| {words} |" not in GLOSSARY and f"`{one.name}`" not in GLOSSARY:
+                yield one.name
+
+
+VERBS: Final = frozenset(re.findall(r"^\| `(\w+)` \|", GLOSSARY, re.MULTILINE))
 """The verbs of mutations, from the table in the glossary."""
 
 

@@ -19,6 +19,7 @@ from tests.house.contract_rules import (
     odd_pages,
     unbounded_lists,
     unexampled_mutations,
+    unexplained_nodes,
     unlisted_verbs,
     unmarked_members,
     unmirrored_filters,
@@ -208,6 +209,15 @@ BREACHES: Final[dict[Rule, tuple[str, list[str]]]] = {
           "Example: `[{ name: 1 }]`." submit(commands: [MoveInput!]!): [MoveResult!]!
         }""",
         ["moveBatch", "splitBatch", "moveStock", "scrapStock", "submit"],
+    ),
+    unexplained_nodes: (
+        """type BatchUnknown implements Refusal { code: String! }
+        interface Node { id: ID! }
+        type LedgerEntry implements Node { id: ID! }
+        type ParkedEntry implements Node { id: ID! }
+        type LostPallet implements Node { id: ID! }
+        type Mutation { move(input: MoveInput!): MoveResult! }""",
+        ["LostPallet"],
     ),
     unplaced_refusals: (
         """type BatchUnknown implements Refusal { code: String! path: [String] }
