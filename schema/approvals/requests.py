@@ -28,7 +28,7 @@ REASON = "Reason, for the deciders and for readers of the ledger."
 class RequestReleaseInput(MutationInput):
     """The batch and the hold to release."""
 
-    batch_code: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Code of the batch.")
     hold_id: strawberry.ID | None = described(
         "Id of the hold. Without it, all open QUALITY holds of the batch are meant.", default=None
     )
@@ -39,7 +39,7 @@ class RequestReleaseInput(MutationInput):
 class RequestExpiryExtensionInput(MutationInput):
     """The batch and its requested expiry date."""
 
-    batch_code: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Code of the batch.")
     expires_on: date = described("New last day of use. It must be later than the current one.")
     reason: str = described(REASON)
 
@@ -48,8 +48,8 @@ class RequestExpiryExtensionInput(MutationInput):
 class RequestStockAdjustmentInput(MutationInput):
     """The counted quantity of a batch at a location."""
 
-    batch_code: BatchCode = described("Batch code.")
-    location_code: Code = described("Location code.")
+    batch_code: BatchCode = described("Code of the batch.")
+    location_code: Code = described("Code of the location.")
     counted: QuantityInput = described("Counted quantity. It may be zero.")
     reason: str = described(REASON)
 

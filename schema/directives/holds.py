@@ -9,6 +9,7 @@ from plants.commands.directives import directives as commands
 from plants.rules.directives.refusals import DIRECTED_HOLD_UNKNOWN
 from plants.rules.identification.refusals import BATCH_CODE_INVALID
 from plants.rules.inventory.refusals import BATCH_UNKNOWN
+from plants.rules.ledger.events import LINES_MAX
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.refusals import LINES_INVALID, Refusal, within
 from schema.directives.directives import DirectivesSent, directives_sent
@@ -31,7 +32,7 @@ PlantCodes = Annotated[
 class OpenRecallInput(MutationInput):
     """The batches to recall, and the reason."""
 
-    batch_codes: list[BatchCode] = described("Batch codes.")
+    batch_codes: list[BatchCode] = described(f"Codes of the batches, at most {LINES_MAX}.")
     reason: str = described("Reason, for the plants and for readers of the ledgers.")
 
 

@@ -73,7 +73,7 @@ async def _find(info: Info, parts: tuple[int, int, str, str, str]) -> BatchAlias
 class AddBatchAliasesInput(MutationInput):
     """A batch, and the aliases to add to it."""
 
-    batch_code: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Code of the batch.")
     aliases: list[BatchAliasInput] = described("Aliases to add.")
 
 
@@ -81,7 +81,7 @@ class AddBatchAliasesInput(MutationInput):
 class RemoveBatchAliasesInput(MutationInput):
     """A batch, and the aliases to remove from it."""
 
-    batch_code: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Code of the batch.")
     aliases: list[BatchAliasInput] = described("Aliases to remove.")
 
 

@@ -121,8 +121,8 @@ async def stock(
 class CountStockInput(MutationInput):
     """The counted quantity of a batch at a location. `reason` is required."""
 
-    batch_code: BatchCode = described("Batch code.")
-    location_code: Code = described("Location code.")
+    batch_code: BatchCode = described("Code of the batch.")
+    location_code: Code = described("Code of the location.")
     counted: QuantityInput = described("Counted quantity. It may be zero.")
 
 

@@ -236,7 +236,7 @@ class DispatchTransferInput(MutationInput):
 class ReceiptLineInput:
     """Received quantity of a batch of a transfer at a location. It may be zero."""
 
-    batch_code: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Code of the batch.")
     quantity: QuantityInput = described("Received quantity.")
     location_code: Code = described("Code of the location for the goods.")
 

@@ -23,7 +23,7 @@ from schema.production.process_records import ProcessRecord, process_written
 class MergeSourceInput:
     """Goods of a batch at a location, to be merged."""
 
-    batch_code: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Code of the batch.")
     location_code: Code = described("Code of the location that the goods are taken from.")
     quantity: QuantityInput | None = described("Quantity. Without it, all of the batch at the location.", default=None)
 

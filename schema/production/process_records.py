@@ -142,9 +142,7 @@ class ProcessRecord(Node):
     kind: ProcessKind = described("Kind of process.")
     state: ProcessState = described("State of the record.")
     job_order: str | None = described("Number of the job order that it was run on. Null without one.")
-    segment: str | None = described(
-        "Process segment: the step of the recipe, such as MIXING (ISA-95). Null without one."
-    )
+    segment: str | None = described("Process segment, such as MIXING (ISA-95). Null without one.")
     opened_at: datetime = described("Time of the start.")
     closed_at: datetime | None = described("Time of the end. Null while it is open.")
     row: strawberry.Private[ProcessRow]
@@ -299,7 +297,7 @@ class OpenProcessInput(MutationInput):
     """The process to open."""
 
     kind: RunKind = described("Kind of process to open.", default=RunKind.PRODUCTION)
-    segment: str | None = described("Process segment: the step of the recipe, such as MIXING (ISA-95).", default=None)
+    segment: str | None = described("Process segment, such as MIXING (ISA-95).", default=None)
     job_order: str | None = described("Number of the job order.", default=None)
     equipment_code: Code | None = described("Code of the equipment.", default=None)
 

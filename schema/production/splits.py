@@ -29,7 +29,7 @@ class SplitPartInput:
 class SplitBatchInput(MutationInput):
     """The batch to split, and its parts. The rest stays in the batch."""
 
-    batch_code: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Code of the batch.")
     location_code: Code = described("Code of the location that the parts are taken from.")
     parts: list[SplitPartInput] = described(f"Parts. Each becomes a new batch. At most {LINES_MAX}.")
 

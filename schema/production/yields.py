@@ -77,7 +77,7 @@ def outputs_of(inputs: Iterable[OutputInput]) -> tuple[yields.Output, ...]:
 class AdditionInput:
     """A further quantity of a batch that the same process record made."""
 
-    batch_code: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Code of the batch.")
     quantity: QuantityInput = described("Further quantity.")
     location_code: Code = described("Code of the location for the goods.")
     use: OutputUse = described("Material use.", default=OutputUse.PRODUCED)

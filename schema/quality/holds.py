@@ -115,7 +115,7 @@ async def placed_index(info: Info, batch_code: str, hold_id: str) -> int:
 class PlaceHoldInput(MutationInput):
     """The batch to hold, and the reason."""
 
-    batch_code: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Code of the batch.")
     kind: HoldKind = described("Kind of hold.", default=HoldKind.QUALITY)
     reason: str = described("Reason, in your own words.")
 

@@ -79,7 +79,7 @@ class TraceInput:
 class TracedBatchFilter:
     """Filters the batches of a trace. One plant's goods of the batch must meet all fields given here."""
 
-    code: CodeFilter | None = described("Batch code.", default=None)
+    code: CodeFilter | None = described("Code of the batch.", default=None)
     material_code: CodeFilter | None = described("Code of the material.", default=None)
     distance: IntRange | None = described("Number of process steps from the start.", default=None)
     plant_code: CodeFilter | None = described("Plant that knows the batch.", default=None)

@@ -118,9 +118,7 @@ class TracedProcess:
     kind: ProcessKind = described("Kind of process.")
     distance: int = described("Number of process steps from the start.")
     opened_at: datetime = described("Time of the start.")
-    segment: str | None = described(
-        "Process segment: the step of the recipe, such as MIXING (ISA-95). Null without one."
-    )
+    segment: str | None = described("Process segment, such as MIXING (ISA-95). Null without one.")
     job_order: str | None = described("Number of the job order. Null without one, and for a shipment.")
     customer_order: str | None = described(
         "Number of the order of the customer. Null without one, and unless it is a shipment."
