@@ -44,7 +44,7 @@ class OpenTransfer(Node):
     overdue: bool = described("True if it has been unsettled for longer than `overdueDays`.")
     number: strawberry.Private[int]
 
-    @field("Transfer.")
+    @field("The transfer with its lines.")
     async def transfer(self, info: Info) -> Transfer:
         found: Transfer | None = await transfer_numbered(info, (self.number,))
         return required(found)

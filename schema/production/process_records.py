@@ -74,7 +74,7 @@ class ProcessLine(Node):
     """A quantity of a batch that entered or left a process record."""
 
     use: MaterialUse = described("Material use of the goods.")
-    quantity: Quantity = described("Quantity.")
+    quantity: Quantity = described("Quantity that entered or left.")
     occurred_at: datetime = described("Time at which the goods entered or left.")
     number: strawberry.Private[int]
 

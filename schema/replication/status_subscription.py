@@ -27,7 +27,7 @@ PlantStatus = tuple[PlantSeen, PlantReplication]
 class ReplicationStatus:
     """Replication status of one plant."""
 
-    plant: Plant = described("Plant.")
+    plant: Plant = described("Plant that the status is of.")
     replication: Replication = described("Replication status.")
 
     @classmethod

@@ -58,7 +58,7 @@ class TraceInput:
     job_orders: list[str] = described("Job orders, for the process records run on them.", default_factory=list)
     customer_orders: list[str] = described("Orders of customers, for the shipments on them.", default_factory=list)
     customer_codes: list[Code] = described("Customer codes, for everything shipped to them.", default_factory=list)
-    direction: TraceDirection = described("Direction.", default=TraceDirection.BOTH)
+    direction: TraceDirection = described("Direction of the trace. The default is BOTH.", default=TraceDirection.BOTH)
 
     @property
     def start(self) -> Start:
@@ -108,7 +108,7 @@ class TracedBatchFilter:
 class Trace:
     """A trace: everything that is reachable from its start, without a depth limit."""
 
-    direction: TraceDirection = described("Direction.")
+    direction: TraceDirection = described("Direction of the trace.")
     query: strawberry.Private[TraceQuery]
 
     @field(f"Names for which you may see nothing, at most {NAMES_MAX}.")

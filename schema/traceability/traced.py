@@ -177,7 +177,7 @@ class TraceLink:
     target_id: strawberry.ID = described("Id of the node that the goods enter.")
     into_process: bool = described("True for goods that enter the process, false for goods that leave it.")
     use: MaterialUse = described("Material use of the goods.")
-    quantity: Quantity = described("Quantity.")
+    quantity: Quantity = described("Quantity that entered or left.")
     occurred_at: datetime = described("Time at which the goods entered or left.")
     entry_index: int = described("Index of the entry in the plant's ledger that recorded it.")
     row: strawberry.Private[TracedEdge]
