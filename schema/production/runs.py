@@ -2,15 +2,17 @@
 
 from datetime import datetime
 
+import strawberry
+
 from auth.permissions import Permission
 from plants.commands.production import runs
 from plants.rules.identification.refusals import BATCH_CODE_INVALID
 from plants.rules.inventory.refusals import ALIAS_TAKEN
-from plants.rules.ledger.events import LINES_MAX
+from plants.rules.ledger.events import LINES_MAX, Entry
 from plants.rules.materials.refusals import NOT_DEFINED
 from schema.engine.context import Info
 from schema.engine.entries import Recorded, RecordedEntry
-from schema.engine.fields import described, input_type, object_type
+from schema.engine.fields import described, field, input_type, object_type
 from schema.engine.inputs import Input
 from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.refusals import AMOUNTS, TAKING
@@ -28,19 +30,28 @@ class RecordProductionInput(OpenProcessInput):
         f"Inputs, with their locations. At most {LINES_MAX}.", default_factory=list
     )
     outputs: list[OutputInput] = described(f"Outputs. At most {LINES_MAX} lines in all.", default_factory=list)
-    opened_at: datetime | None = described("Start. The default is the end.", default=None)
+    opened_at: datetime | None = described(
+        "Time of the start. The default is the time of the event, which is the end.", default=None
+    )
 
 
 @object_type
 class ProductionRecorded(Recorded):
     """A run was recorded as one closed process record."""
 
-    process: ProcessRecord = described("Process record.")
-    batches: list[Batch] = described(f"New batches, in the order of the outputs. At most {LINES_MAX}.")
+    process: ProcessRecord = described("The new process record, which is closed.")
+    written: strawberry.Private[Entry]
+
+    @field(f"New batches, in the order of the outputs. At most {LINES_MAX}.")
+    async def batches(self, info: Info) -> list[Batch]:
+        return await batches_stated(info, self.written)
 
 
 @mutation(
-    "Record a complete run in one request, with the same checks as step by step.",
+    "Record a complete run in one request, with the same checks as step by step. "
+    'Example: `{ kind: PRODUCTION, inputs: [{ batchCode: "SH1-260314-0001P", quantity: { amount: "5", unit: '
+    '"KGM" }, locationCode: "A1" }], outputs: [{ materialCode: "FP-YOG", quantity: { amount: "5", unit: '
+    '"KGM" }, locationCode: "B1" }] }`.',
     roles=PLANT_ONLY,
     permission=Permission.PROCESS_RUN,
     command=runs.record_production,
@@ -61,5 +72,4 @@ async def record_production(info: Info, input: Input[RecordProductionInput]) -> 
     )
     entry = await info.write(runs.record_production, order, input)
     process = await process_written(info, entry.payload["process"]["id"])
-    made = await batches_stated(info, entry)
-    return ProductionRecorded(entry=RecordedEntry.of(entry), process=process, batches=made)
+    return ProductionRecorded(entry=RecordedEntry.of(entry), process=process, written=entry)

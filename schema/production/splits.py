@@ -1,13 +1,15 @@
 """Splitting batches."""
 
+import strawberry
+
 from auth.permissions import Permission
 from plants.commands.production import splits
 from plants.rules.identification.refusals import BATCH_CODE_INVALID
-from plants.rules.ledger.events import LINES_MAX
+from plants.rules.ledger.events import LINES_MAX, Entry
 from plants.rules.materials.refusals import NOT_DEFINED
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
-from schema.engine.fields import described, input_type, object_type
+from schema.engine.fields import described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.quantities import QuantityInput
@@ -29,7 +31,7 @@ class SplitPartInput:
 class SplitBatchInput(MutationInput):
     """The batch to split, and its parts. The rest stays in the batch."""
 
-    batch_code: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Code of the batch.")
     location_code: Code = described("Code of the location that the parts are taken from.")
     parts: list[SplitPartInput] = described(f"Parts. Each becomes a new batch. At most {LINES_MAX}.")
 
@@ -40,11 +42,17 @@ class BatchSplit(Recorded):
 
     process: ProcessRecord = described("Process record of the split.")
     batch: Batch = described("The split batch.")
-    parts: list[Batch] = described(f"New batches, in the order of the parts. At most {LINES_MAX}.")
+    written: strawberry.Private[Entry]
+
+    @field(f"New batches, in the order of the parts. At most {LINES_MAX}.")
+    async def parts(self, info: Info) -> list[Batch]:
+        return await batches_stated(info, self.written)
 
 
 @mutation(
-    "Split parts of a usable batch into new batches. They keep its dates, grade and supplier.",
+    "Split parts of a usable batch into new batches. They keep its dates, grade and supplier. "
+    'Example: `{ batchCode: "SH1-260314-0001P", locationCode: "A1", parts: [{ quantity: { amount: "5", unit: '
+    '"KGM" }, locationCode: "B1" }] }`.',
     roles=PLANT_ONLY,
     permission=Permission.STOCK_MOVE,
     command=splits.split_batch,
@@ -63,5 +71,5 @@ async def split_batch(info: Info, input: Input[SplitBatchInput]) -> BatchSplit:
         entry=RecordedEntry.of(entry),
         process=await process_written(info, entry.payload["process"]["id"]),
         batch=required(await batch_coded(info, input.batch_code)),
-        parts=await batches_stated(info, entry),
+        written=entry,
     )

@@ -9,14 +9,14 @@ from auth.permissions import Permission
 from plants.commands.production import yields
 from plants.rules.identification.refusals import BATCH_CODE_INVALID
 from plants.rules.inventory.refusals import ALIAS_TAKEN, BATCH_UNKNOWN, STOCK_SHORT
-from plants.rules.ledger.events import LINES_MAX
+from plants.rules.ledger.events import LINES_MAX, Entry
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.production.process_records import OutputUse
 from plants.rules.production.refusals import BATCH_OF_OTHER_PROCESS, PROCESS_CLOSED, PROCESS_UNKNOWN
 from plants.rules.values.refusals import LINES_INVALID, Refusals
 from schema.engine.context import Info
 from schema.engine.entries import Recorded, RecordedEntry
-from schema.engine.fields import described, enum_type, input_type, object_type
+from schema.engine.fields import described, enum_type, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.quantities import QuantityInput
@@ -35,7 +35,7 @@ enum_type(OutputUse)
 class OutputInput:
     """A new batch that a process record yields."""
 
-    material_code: Code = described("Material code.")
+    material_code: Code = described("Code of the material.")
     quantity: QuantityInput = described("Yielded quantity.")
     location_code: Code = described("Code of the location for the goods.")
     use: OutputUse = described("Material use.", default=OutputUse.PRODUCED)
@@ -43,7 +43,7 @@ class OutputInput:
     expires_on: date | None = described(
         "Last day of use. The default follows from the material's shelf life.", default=None
     )
-    grade: str | None = described("Grade.", default=None)
+    grade: str | None = described("Quality grade, such as A.", default=None)
     attributes: list[BatchAttributeInput] = described("Properties of the batch.", default_factory=list)
     aliases: list[BatchAliasInput] = described("Aliases of the batch.", default_factory=list)
 
@@ -77,7 +77,7 @@ def outputs_of(inputs: Iterable[OutputInput]) -> tuple[yields.Output, ...]:
 class AdditionInput:
     """A further quantity of a batch that the same process record made."""
 
-    batch_code: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Code of the batch.")
     quantity: QuantityInput = described("Further quantity.")
     location_code: Code = described("Code of the location for the goods.")
     use: OutputUse = described("Material use.", default=OutputUse.PRODUCED)
@@ -105,12 +105,18 @@ class AddProcessOutputsInput(MutationInput):
 class ProcessOutputsAdded(Recorded):
     """Goods were yielded by a process record."""
 
-    process: ProcessRecord = described("Process record.")
-    batches: list[Batch] = described(f"New batches, in the order of the outputs. At most {LINES_MAX}.")
+    process: ProcessRecord = described("Process record as it is now.")
+    written: strawberry.Private[Entry]
+
+    @field(f"New batches, in the order of the outputs. At most {LINES_MAX}.")
+    async def batches(self, info: Info) -> list[Batch]:
+        return await batches_stated(info, self.written)
 
 
 @mutation(
-    "Yield outputs of an open process record to stock: new batches, additions to its batches, and returns.",
+    "Yield outputs of an open process record to stock: new batches, additions to its batches, and returns. "
+    'Example: `{ processId: "cHJvY2Vzcy83", outputs: [{ materialCode: "FP-YOG", quantity: { amount: "5", '
+    'unit: "KGM" }, locationCode: "B1" }] }`.',
     roles=PLANT_ONLY,
     permission=Permission.PROCESS_RUN,
     command=yields.yield_process,
@@ -136,5 +142,6 @@ async def add_process_outputs(info: Info, input: Input[AddProcessOutputsInput]) 
         tuple(one.line for one in input.returns),
     )
     entry = await info.write(yields.yield_process, order, input)
-    process, made = await process_written(info, number), await batches_stated(info, entry)
-    return ProcessOutputsAdded(entry=RecordedEntry.of(entry), process=process, batches=made)
+    return ProcessOutputsAdded(
+        entry=RecordedEntry.of(entry), process=await process_written(info, number), written=entry
+    )

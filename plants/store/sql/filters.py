@@ -1,4 +1,4 @@
-"""Criteria of a list: what a filter requires of one column, and the condition that it is in SQL."""
+"""Criteria of a list: the requirement of a filter on one column, and its condition in SQL."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -194,7 +194,7 @@ def same(person: Person, document: str, real: Any, absent: Any) -> None:
         answer = person.send(document, x=value)
         assert "errors" not in answer.json(), (document, answer.text[:300])
         before, spent = spent, answer.json()["extensions"]["cost"]["spent"]
-        # What was spent so far in this minute grows with each answer: compare by how much.
+        # The amount spent in this minute grows with each answer: compare by how much.
         text = SPENT.sub("", answer.text)
         answers.append((answer.status_code, text.replace(str(value), "…") if value else text, spent - before))
     assert answers[0] == answers[1]
@@ -204,7 +204,7 @@ SPENT: Final = re.compile(r'"spent":\d+,"left":\d+,')
 
 
 def names(hidden: Hidden) -> dict[str, tuple[str, str]]:
-    """Return by the name of a field of a filter: what names a thing of BJ2, and what names nothing."""
+    """Return, by the field of a filter, a value that names a thing of BJ2 and one that names nothing."""
     batch = hidden.batch, hidden.batch[:-1] + ("0" if hidden.batch[-1] != "0" else "1")
     plant, alias, customer = ("BJ2", "XX9"), ("SECRET-ALIAS", "ABSENT-ALIAS"), ("SECRET-C", "ABSENT-C")
     actor, order = ("secret-person", "absent-person"), ("SECRET-ORDER", "ABSENT-ORDER")
