@@ -76,8 +76,7 @@ class Question:
 
     def answers(self, person: Person) -> tuple[bytes, bytes]:
         """Return both answers, with the names that were asked for made alike."""
-        sent = (post(person, self.document, given).content.decode() for given in (self.theirs, self.nobodys))
-        first, second = (SPENT.sub("", text) for text in sent)
+        first, second = (without_spent(post(person, self.document, given)) for given in (self.theirs, self.nobodys))
         for theirs, nobodys in self.swapped:
             first, second = first.replace(theirs, "?"), second.replace(nobodys, "?")
         return first.encode(), second.encode()
@@ -94,6 +93,11 @@ def post(person: Person, document: str, variables: Mapping[str, Any]) -> httpx2.
 
 Write = Callable[[int, Tree], str]
 """Returns the document with this selection of the answer, for pages of this size."""
+
+
+def without_spent(answer: httpx2.Response) -> str:
+    """Return an answer without what its person has spent so far."""
+    return SPENT.sub('"spent":0', answer.text)
 
 
 @dataclass(frozen=True)
@@ -117,11 +121,15 @@ class Walk:
         return fields
 
     def questions(self, named: Mapping[str, list[Pair]]) -> Iterator[Question]:
-        """Yield a question for every query and argument; `named` gives the values by the argument's type or name."""
+        """Yield a question for every query and argument; `named` gives the values by the argument's type or name.
+
+        `unit.code` gives those for the argument `code` of the query `unit` alone.
+        """
         documents: dict[Any, list[str]] = {}
         for name, one in self.queries.items():
             trees = self._trees(one, listed=3)
-            for title, whole in _arguments(one, named):
+            own = {key.removeprefix(f"{name}."): pairs for key, pairs in named.items() if key.startswith(f"{name}.")}
+            for title, whole in _arguments(one, {**named, **own}):
                 kinds = trees.keys() & {pair.kind for pair in whole.values()} or trees.keys()
                 for kind in kinds:
                     key = name, kind, tuple(whole)
