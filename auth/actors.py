@@ -28,7 +28,7 @@ class Role(DescribedEnum):
     """Role of a user. Roles are granted at one plant or in the whole group."""
 
     OPERATOR = "operator", "Works on the shop floor: receives, processes, moves and ships goods, and requests changes."
-    QUALITY = "quality", "Places holds, decides change requests, corrects entries and settles disputed ones."
+    QUALITY = "quality", "Places holds, decides change requests, corrects entries and settles conflicting ones."
     MANAGER = "manager", "May do what operators and quality may, and also define master data and adjust stock."
     HEADQUARTERS = (
         "headquarters",

@@ -48,10 +48,10 @@ class Permission(StrEnum):
     )
     CHANGE_DECIDE = "change:decide", "Approve or reject change requests.", (*_QUALITY, Role.HEADQUARTERS)
     DIRECTIVE_SEND = "directive:send", "Send directives to plants: master data, holds, recalls.", (Role.HEADQUARTERS,)
-    DISPUTE_SETTLE = "dispute:settle", "Settle disputed entries.", _QUALITY
+    DISPUTE_SETTLE = "dispute:settle", "Settle conflicting entries.", _QUALITY
     ENTRY_CORRECT = "entry:correct", "Correct wrong ledger entries.", _QUALITY
     IMPORT_RUN = "import:run", "Import EPCIS documents.", (Role.MANAGER, Role.IMPORTER)
-    LEDGER_READ = "ledger:read", "Read the audit log and disputed entries.", (*_QUALITY, *_READERS)
+    LEDGER_READ = "ledger:read", "Read the audit log and conflicting entries.", (*_QUALITY, *_READERS)
     MACHINE_ENROL = "machine:enrol", "Invite, approve and revoke plants.", (Role.ADMINISTRATOR,)
     MASTERDATA_DEFINE = (
         "masterdata:define",

@@ -235,7 +235,7 @@ def disputes(node: Examination) -> Iterable[Finding]:
             _("Settle each of them with a reason: batchloom plant disputes"),
         )
     else:
-        yield fine(_("No entry is disputed."))
+        yield fine(_("No entry conflicts."))
 
 
 def _newest(reads: ReadSession, log: Log) -> str | None:

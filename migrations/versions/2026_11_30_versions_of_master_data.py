@@ -1,6 +1,7 @@
 """Keep the version of master data: the index of the entry that stated it (decision 0006).
 
-Only adds: the program before continues to work with these tables. What it states meanwhile keeps the version before.
+Only adds: the program before continues to work with these tables. Definitions that it
+states meanwhile keep the version before.
 """
 
 import sqlalchemy as sa

@@ -59,11 +59,11 @@ REASON = "Reason, for the deciders and for readers of the ledger."
 class ChangeDecision:
     """A decision on a change request, as recorded in a ledger."""
 
-    verdict: ChangeVerdict = described("Verdict.")
+    verdict: ChangeVerdict = described("Verdict of the decision.")
     level: ChangeLevel = described("Level at which the decision was made.")
-    decided_by: Actor = described("Decider.")
+    decided_by: Actor = described("User who decided.")
     printed_name: str = described("Name of the decider as printed with the signature.")
-    comment: str = described("Comment of the decider.")
+    comment: str = described("Comment of the decider. Empty if none was given.")
     decided_at: datetime = described("Time of the decision.")
     ledger: LedgerKind = described(
         "Ledger that holds the decision: the plant's own, or the hub's directives to the plant."
@@ -116,7 +116,7 @@ class ChangeRequest(Node):
     levels: list[ChangeLevel] = described("Levels at which it may be decided. There are at most two.")
     reason: str = described("Reason of the requester.")
     proposal: str = described(PROPOSAL)
-    requested_by: Actor = described("Requester, who cannot decide the request.")
+    requested_by: Actor = described("User who requested it, and cannot decide it.")
     requested_at: datetime = described("Time of the request.")
     expires_at: datetime = described("Latest time for a decision.")
     closed_index: int | None = described(
@@ -198,14 +198,14 @@ class ChangeRequest(Node):
 class ChangeRequestFilter:
     """Filters change requests. A field that is not given does not filter."""
 
-    plant_code: CodeFilter | None = described("Plant of the requester.", default=None)
-    batch_code: CodeFilter | None = described("Batch to change.", default=None)
+    plant_code: CodeFilter | None = described("Code of the plant of the requester.", default=None)
+    batch_code: CodeFilter | None = described("Code of the batch to change.", default=None)
     kind: Filter[ChangeKind] | None = described("Kind of change.", default=None)
-    state: Filter[ChangeState] | None = described("State.", default=None)
+    state: Filter[ChangeState] | None = described("State of the change request.", default=None)
     levels: Filter[ChangeLevel] | None = described(
         "Levels at which it may be decided. One of them must match.", default=None
     )
-    requested_by_code: CodeFilter | None = described("Requester.", default=None)
+    requested_by_code: CodeFilter | None = described("Code of the user who requested it.", default=None)
     requested_at: DateTimeRange | None = described("Time of the request.", default=None)
 
     def criteria(self, order: Order[ChangeRequestOrderField]) -> ChangesFilter:
@@ -248,13 +248,13 @@ async def change_request(
     return None if place is None else await _find(info, place)
 
 
-@query("Lists change requests.", permission=Permission.BATCH_READ)
+@query("Lists change requests of plants that you may see.", permission=Permission.BATCH_READ)
 async def change_requests(
     info: Info,
     *,
     filter: Annotated[ChangeRequestFilter | None, argument("Filter. Without it, all.")] = None,
     order_by: Annotated[
-        ChangeRequestOrder | None, argument("Order. Without it, the newest of each plant first.")
+        ChangeRequestOrder | None, argument("Order. Without it, plant by plant, the newest first.")
     ] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,

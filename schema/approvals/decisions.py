@@ -51,7 +51,9 @@ class ChangeRequestDecided(Recorded):
 
 
 @mutation(
-    "Approve or reject a change that another user requested. A plant decides for itself, the hub for the group.",
+    "Approve or reject a change that another user requested. A plant decides for itself, the hub for the "
+    "group. Give the `proposal` of the request that you read. "
+    'Example: `{ changeRequestId: "Y2hhbmdlLzEvMTI", proposal: "9f86d081884c7d65…", verdict: APPROVED }`.',
     roles=BOTH_ROLES,
     permission=Permission.CHANGE_DECIDE,
     command=(decide_change_here, decide_change_at_hub),

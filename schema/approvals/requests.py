@@ -28,8 +28,10 @@ REASON = "Reason, for the deciders and for readers of the ledger."
 class RequestReleaseInput(MutationInput):
     """The batch and the hold to release."""
 
-    batch_code: BatchCode = described("Batch code.")
-    hold_id: strawberry.ID | None = described("Id of the hold. Without it, all open QUALITY holds.", default=None)
+    batch_code: BatchCode = described("Code of the batch.")
+    hold_id: strawberry.ID | None = described(
+        "Id of the hold. Without it, all open QUALITY holds of the batch are meant.", default=None
+    )
     reason: str = described(REASON)
 
 
@@ -37,7 +39,7 @@ class RequestReleaseInput(MutationInput):
 class RequestExpiryExtensionInput(MutationInput):
     """The batch and its requested expiry date."""
 
-    batch_code: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Code of the batch.")
     expires_on: date = described("New last day of use. It must be later than the current one.")
     reason: str = described(REASON)
 
@@ -46,8 +48,8 @@ class RequestExpiryExtensionInput(MutationInput):
 class RequestStockAdjustmentInput(MutationInput):
     """The counted quantity of a batch at a location."""
 
-    batch_code: BatchCode = described("Batch code.")
-    location_code: Code = described("Location code.")
+    batch_code: BatchCode = described("Code of the batch.")
+    location_code: Code = described("Code of the location.")
     counted: QuantityInput = described("Counted quantity. It may be zero.")
     reason: str = described(REASON)
 
@@ -56,7 +58,7 @@ class RequestStockAdjustmentInput(MutationInput):
 class ChangeRequested(Recorded):
     """A change was requested. Nothing has changed yet."""
 
-    change_request: ChangeRequest = described("Change request.")
+    change_request: ChangeRequest = described("The new change request.")
 
 
 async def _ask(info: Info, order: commands.ChangeOrder, input: MutationInput) -> ChangeRequested:
@@ -66,7 +68,8 @@ async def _ask(info: Info, order: commands.ChangeOrder, input: MutationInput) ->
 
 
 @mutation(
-    "Request the release of a hold.",
+    "Request the release of one hold, or of all open QUALITY holds of a batch. "
+    'Example: `{ batchCode: "SH1-260314-0001P", reason: "Laboratory result is in order" }`.',
     roles=PLANT_ONLY,
     permission=Permission.CHANGE_REQUEST,
     command=commands.request_change,
@@ -83,7 +86,8 @@ async def request_release(info: Info, input: Input[RequestReleaseInput]) -> Chan
 
 
 @mutation(
-    "Request a later expiry date.",
+    "Request a later last day of use for the plant's goods of a batch. "
+    'Example: `{ batchCode: "SH1-260314-0001P", expiresOn: "2026-12-31", reason: "Retest passed" }`.',
     roles=PLANT_ONLY,
     permission=Permission.CHANGE_REQUEST,
     command=commands.request_change,
@@ -98,7 +102,9 @@ async def request_expiry_extension(info: Info, input: Input[RequestExpiryExtensi
 
 
 @mutation(
-    "Request an adjustment of stock to the counted quantity.",
+    "Request an adjustment of stock to the counted quantity, where `countStock` refuses the difference. "
+    'Example: `{ batchCode: "SH1-260314-0001P", locationCode: "A1", counted: { amount: "80", unit: "KGM" }, '
+    'reason: "Spill" }`.',
     roles=PLANT_ONLY,
     permission=Permission.CHANGE_REQUEST,
     command=commands.request_change,

@@ -36,7 +36,9 @@ class EntryCorrected(Recorded):
 
 
 @mutation(
-    "Correct a wrong entry by a new entry that reverses it. Correct the newest entry first.",
+    "Correct a wrong entry by a new entry that reverses it. Of several wrong entries, correct the newest "
+    "first. "
+    'Example: `{ entryId: "ZW50cnkvMS80Mg", correctionReason: DID_NOT_OCCUR, reason: "Scanned twice" }`.',
     roles=PLANT_ONLY,
     permission=Permission.ENTRY_CORRECT,
     command=corrections.correct_entry,

@@ -49,7 +49,7 @@ class ExpiryChange(FieldChange):
 class StockChange(FieldChange):
     """The quantity on hand at a location changes."""
 
-    location_code: Code = described("Location code.")
+    location_code: Code = described("Code of the location.")
     quantity_before: Quantity = described("Quantity before.")
     quantity_after: Quantity = described("Quantity after.")
 

@@ -79,16 +79,16 @@ class LedgerEntry(Node):
     index: int = described(INDEX)
     ledger: LedgerKind = described("Kind of the ledger.")
     event_id: str = described("Id of the event, unique across all nodes.")
-    type: EventType = described("Event type.")
+    type: EventType = described("Event type, such as BatchReceived.")
     version: int | None = described(f"Version of the event type. {NULL_IF_PRUNED}")
     occurred_at: datetime = described("Time of the event.")
     recorded_at: datetime = described("Time at which the server recorded it.")
     logical_time: str | None = described(f"Hybrid logical time, later than that of its causes. {NULL_IF_PRUNED}")
-    actor: Actor = described("Actor.")
-    device: str | None = described("Device of the actor.")
+    actor: Actor = described("Actor that recorded it.")
+    device: str | None = described("Device of the actor. Null without one.")
     key: str = described("Key of the subject: a batch code, a process record id or a master data code.")
-    reason: str | None = described("Reason that the actor gave.")
-    request_id: RequestId | None = described("Id of the request that wrote it.")
+    reason: str | None = described("Reason that the actor gave. Null without one.")
+    request_id: RequestId | None = described("Id of the request that wrote it. Null if no request did.")
     payload: str | None = described(f"Payload of the event as canonical JSON (RFC 8785). {NULL_IF_PRUNED}")
     body: str | None = described(
         f"The whole entry as canonical JSON. Its UTF-8 bytes are the hashed bytes. {NULL_IF_PRUNED}"
@@ -123,7 +123,7 @@ class LedgerEntry(Node):
             return []
         return [difference(one) for one in asked.content["differences"][:DIFFERENCES_MAX]]
 
-    @field("The entry that this one corrects.")
+    @field("The entry that this one corrects. Null if it is no correction.")
     async def corrects(self, info: Info) -> "LedgerEntry | None":
         if self.pruned or self.type != "EntryCorrected":
             return None
@@ -197,13 +197,19 @@ class LedgerEntry(Node):
 class LedgerEntryFilter:
     """Filters ledger entries. A field that is not given does not filter."""
 
-    plant_code: CodeFilter | None = described("Plant: its ledger and the hub's directives to it.", default=None)
+    plant_code: CodeFilter | None = described(
+        "Code of a plant: its ledger and the hub's directives to it.", default=None
+    )
     ledger: Filter[LedgerKind] | None = described("Kind of ledger.", default=None)
     index: IntRange | None = described(INDEX, default=None)
-    type: CodeFilter | None = described("Event type.", default=None)
-    key: CodeFilter | None = described("Key of the subject.", default=None)
-    actor_code: CodeFilter | None = described("Actor.", default=None)
-    request_id: CodeFilter | None = described("Request id.", default=None)
+    type: CodeFilter | None = described("Event type, such as BatchReceived.", default=None)
+    key: CodeFilter | None = described(
+        "Key of the subject: a batch code, a process record id or a master data code.", default=None
+    )
+    actor_code: CodeFilter | None = described(
+        "Code of the actor that recorded it, such as an employee number.", default=None
+    )
+    request_id: CodeFilter | None = described("Id of the request that wrote it.", default=None)
     occurred_at: DateTimeRange | None = described("Time of the event.", default=None)
     recorded_at: DateTimeRange | None = described("Time of recording.", default=None)
 
@@ -230,7 +236,7 @@ class LedgerEntryOrder(Ordering):
 
 
 LedgerOf = Annotated[LedgerKind, argument("Kind of ledger of the plant.")]
-PlantOf = Annotated[PlantCode | None, argument("Plant. Without it, this node's own plant.")]
+PlantOf = Annotated[PlantCode | None, argument("Code of the plant. Without it, this node's own plant.")]
 
 
 def _request(text: str | None) -> RequestId | None:
@@ -248,12 +254,14 @@ async def _find(info: Info, numbers: tuple[int, ...]) -> LedgerEntry | None:
     return await entry_of(info, (numbers[0], numbers[1]))
 
 
-@query("Lists the audit log, ledger by ledger.", permission=Permission.LEDGER_READ)
+@query("Lists entries of the ledgers that you may read: the audit log.", permission=Permission.LEDGER_READ)
 async def ledger(
     info: Info,
     *,
     filter: Annotated[LedgerEntryFilter | None, argument("Filter. Without it, all.")] = None,
-    order_by: Annotated[LedgerEntryOrder | None, argument("Order. Without it, the newest entry first.")] = None,
+    order_by: Annotated[
+        LedgerEntryOrder | None, argument("Order. Without it, ledger by ledger, the newest first.")
+    ] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[LedgerEntry]:

@@ -22,7 +22,7 @@ class LedgerEntryEvent:
     """A new ledger entry."""
 
     cursor: str = described("Signed cursor of this event, for `after`.")
-    entry: LedgerEntry = described("Entry.")
+    entry: LedgerEntry = described("The new entry.")
 
 
 @query(

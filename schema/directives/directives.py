@@ -50,7 +50,7 @@ BATCHES_MAX: Final = 100
 
 @object_type
 class HubDirective(Node):
-    """A directive to one plant, and the plant's answer."""
+    """A directive of headquarters to one plant, and the plant's answer."""
 
     index: int = described("Position among the directives to the plant, from 0.")
     type: EventType = described("Event type, such as HoldDirected or ChangeDecided.")
@@ -61,8 +61,8 @@ class HubDirective(Node):
     batch_codes: list[BatchCode] = described(
         f"Codes of the batches that it holds or releases. There are at most {BATCHES_MAX}."
     )
-    reason: str | None = described("Reason that was given.")
-    directed_by: Actor = described("Sender.")
+    reason: str | None = described("Reason that was given. Null without one.")
+    directed_by: Actor = described("User who sent it.")
     directed_at: datetime = described("Time at which it was sent.")
     number: strawberry.Private[int]
 
@@ -70,7 +70,7 @@ class HubDirective(Node):
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.number)
 
-    @field("State.")
+    @field("State of the directive.")
     async def state(self, info: Info) -> DirectiveState:
         outcome = await self._outcome(info)
         if outcome is None:
@@ -147,11 +147,13 @@ def _text(value: Any) -> str | None:
 class HubDirectiveFilter:
     """Filters directives. A field that is not given does not filter."""
 
-    plant_code: CodeFilter | None = described("Addressed plant.", default=None)
+    plant_code: CodeFilter | None = described("Code of the addressed plant.", default=None)
     state: Filter[DirectiveState] | None = described("State of the directive.", default=None)
     type: CodeFilter | None = described("Event type, such as HoldDirected.", default=None)
-    key: CodeFilter | None = described("Key of the subject.", default=None)
-    directed_by_code: CodeFilter | None = described("Sender.", default=None)
+    key: CodeFilter | None = described(
+        "Key of the subject: a batch code, a recall id or a master data code.", default=None
+    )
+    directed_by_code: CodeFilter | None = described("Code of the user who sent it.", default=None)
     directed_at: DateTimeRange | None = described("Time at which it was sent.", default=None)
 
     def criteria(self, order: Order[HubDirectiveOrderField]) -> DirectivesFilter:
@@ -179,13 +181,16 @@ async def _find(info: Info, numbers: tuple[int, ...]) -> HubDirective | None:
     return None if row is None else HubDirective.of(row)
 
 
-@query("Lists directives. A plant returns only those it has received.", permission=Permission.BATCH_READ)
+@query(
+    "Lists directives of headquarters to plants. A plant returns only those it has received.",
+    permission=Permission.BATCH_READ,
+)
 async def hub_directives(
     info: Info,
     *,
     filter: Annotated[HubDirectiveFilter | None, argument("Filter. Without it, all.")] = None,
     order_by: Annotated[
-        HubDirectiveOrder | None, argument("Order. Without it, the newest of each plant first.")
+        HubDirectiveOrder | None, argument("Order. Without it, plant by plant, the newest first.")
     ] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
@@ -215,7 +220,7 @@ class DirectivesSent(Recorded):
     Each directive is an entry of its own. `entry` is the first of them.
     """
 
-    directives: list[HubDirective] = described("Directives by plant number, one for each addressed plant.")
+    directives: list[HubDirective] = described("Directives in the order of the plants, one for each addressed plant.")
 
 
 async def directives_sent(info: Info, entries: list[Entry]) -> DirectivesSent:

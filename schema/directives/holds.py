@@ -9,6 +9,7 @@ from plants.commands.directives import directives as commands
 from plants.rules.directives.refusals import DIRECTED_HOLD_UNKNOWN
 from plants.rules.identification.refusals import BATCH_CODE_INVALID
 from plants.rules.inventory.refusals import BATCH_UNKNOWN
+from plants.rules.ledger.events import LINES_MAX
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.refusals import LINES_INVALID, Refusal, within
 from schema.directives.directives import DirectivesSent, directives_sent
@@ -31,7 +32,7 @@ PlantCodes = Annotated[
 class OpenRecallInput(MutationInput):
     """The batches to recall, and the reason."""
 
-    batch_codes: list[BatchCode] = described("Batch codes.")
+    batch_codes: list[BatchCode] = described(f"Codes of the batches, at most {LINES_MAX}.")
     reason: str = described("Reason, for the plants and for readers of the ledgers.")
 
 
@@ -46,7 +47,9 @@ class LiftHoldInput(MutationInput):
 
 
 @mutation(
-    "Hold a batch at every plant that has goods of it, or at the given plants. Only headquarters can lift the hold.",
+    "Hold a batch at every plant that has goods of it, or at the given plants. Only headquarters can lift "
+    "the hold. "
+    'Example: `{ batchCode: "SH1-260314-0001P", reason: "Supplier warning" }`.',
     roles=HUB_ONLY,
     permission=Permission.DIRECTIVE_SEND,
     command=commands.direct_hold,
@@ -63,7 +66,9 @@ async def place_hold(info: Info, input: Input[PlaceHoldInput], plant_codes: Plan
 
 
 @mutation(
-    "Recall batches: hold all of them, wherever there are goods. One release lifts all holds.",
+    "Recall batches: hold all of them at every plant that has goods of one, or at the given plants. One "
+    "`liftHold` lifts all holds. "
+    'Example: `{ batchCodes: ["SH1-260314-0001P", "SH1-260314-0002M"], reason: "Metal found" }`.',
     roles=HUB_ONLY,
     permission=Permission.DIRECTIVE_SEND,
     command=commands.direct_recall,
@@ -80,7 +85,8 @@ async def open_recall(info: Info, input: Input[OpenRecallInput], plant_codes: Pl
 
 
 @mutation(
-    "Lift a hold or recall of headquarters at every plant that it was directed to.",
+    "Lift a hold or recall of headquarters at every plant that it was directed to. "
+    'Example: `{ holdId: "ZGlyZWN0ZWQtaG9sZC9IUS03", reason: "Test passed" }`.',
     roles=HUB_ONLY,
     permission=Permission.DIRECTIVE_SEND,
     command=commands.direct_release,

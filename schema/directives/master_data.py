@@ -40,7 +40,8 @@ async def _direct(
 
 
 @mutation(
-    "Define a material at plants, or change the fields given of one.",
+    "Define a material at plants, or change the fields given of one. "
+    'Example: `{ code: "RM-MILK", name: "Raw milk", unitCode: "KGM", shelfLifeDays: 3 }`.',
     roles=HUB_ONLY,
     permission=Permission.DIRECTIVE_SEND,
     command=direct_master,
@@ -52,7 +53,8 @@ async def save_material(info: Info, input: Input[SaveMaterialInput], plant_codes
 
 
 @mutation(
-    "Define a unit at plants, or change the fields given of one.",
+    "Define a unit at plants, or change the fields given of one. "
+    'Example: `{ code: "BAG25", name: "Bag", baseUnitCode: "KGM", factor: "25" }`.',
     roles=HUB_ONLY,
     permission=Permission.DIRECTIVE_SEND,
     command=direct_master,
@@ -64,7 +66,7 @@ async def save_unit(info: Info, input: Input[SaveUnitInput], plant_codes: PlantC
 
 
 @mutation(
-    "Define a supplier at plants, or change the fields given of one.",
+    'Define a supplier at plants, or change the fields given of one. Example: `{ code: "S1", name: "Green farm" }`.',
     roles=HUB_ONLY,
     permission=Permission.DIRECTIVE_SEND,
     command=direct_master,
@@ -76,7 +78,7 @@ async def save_supplier(info: Info, input: Input[SaveSupplierInput], plant_codes
 
 
 @mutation(
-    "Define a customer at plants, or change the fields given of one.",
+    'Define a customer at plants, or change the fields given of one. Example: `{ code: "C1", name: "Corner shop" }`.',
     roles=HUB_ONLY,
     permission=Permission.DIRECTIVE_SEND,
     command=direct_master,
@@ -88,7 +90,7 @@ async def save_customer(info: Info, input: Input[SaveCustomerInput], plant_codes
 
 
 @mutation(
-    "Define a location at plants, or change the fields given of one.",
+    'Define a location at plants, or change the fields given of one. Example: `{ code: "A1", name: "Cold store" }`.',
     roles=HUB_ONLY,
     permission=Permission.DIRECTIVE_SEND,
     command=direct_master,
@@ -100,7 +102,8 @@ async def save_location(info: Info, input: Input[SaveLocationInput], plant_codes
 
 
 @mutation(
-    "Define a piece of equipment at plants, or change the fields given of one.",
+    "Define a piece of equipment at plants, or change the fields given of one. "
+    'Example: `{ code: "MIX1", name: "Mixer" }`.',
     roles=HUB_ONLY,
     permission=Permission.DIRECTIVE_SEND,
     command=direct_master,

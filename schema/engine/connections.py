@@ -123,7 +123,7 @@ def canonical(value: object) -> str:
 
 
 def _plain(value: object) -> object:
-    """Return what stands for a value in JSON. A field of a dataclass that is not compared is left out."""
+    """Return the JSON form of a value. A field of a dataclass that is not compared is left out."""
     match value:
         case Enum():
             return value.value

@@ -351,7 +351,7 @@ class Info(strawberry.Info[Context, None]):
 
 
 def _portions(parents: Sequence[K], size: int) -> Iterator[Sequence[K]]:
-    """Yield parents in portions, so that one query returns no more rows than one request may have."""
+    """Yield parents in portions, so that one query returns at most the rows that one request may have."""
     for begin in range(0, len(parents), size):
         yield parents[begin : begin + size]
 

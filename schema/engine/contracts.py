@@ -32,8 +32,9 @@ from schema.engine.operations import Operation, OperationKind, operations
 from schema.engine.scalars import SCALARS
 
 ROOTS = {
-    OperationKind.QUERY: "Queries.",
-    OperationKind.MUTATION: "Commands. Each writes one ledger entry or returns one refusal.",
+    OperationKind.QUERY: "Reads. Lists are paged, and an answer holds only what you may see.",
+    OperationKind.MUTATION: "Commands. Each is recorded in the ledger and returns its entry, or is refused and changes "
+    "nothing. A save of many rows returns a job.",
     OperationKind.SUBSCRIPTION: "Event streams over graphql-transport-ws.",
 }
 

@@ -18,7 +18,7 @@ class RecordedEntry:
 
     id: strawberry.ID = described("Id of the ledger entry, for `ledgerEntry` and `correctEntry`.")
     index: int = described("Position in the ledger, from 0.")
-    type: EventType = described("Event type.")
+    type: EventType = described("Event type, such as BatchReceived.")
     occurred_at: datetime = described("Time of the event.")
     recorded_at: datetime = described("Time at which the server recorded it.")
     leaf_hash: Sha256 = described("Leaf hash of the entry in the ledger's Merkle tree (RFC 6962).")

@@ -18,7 +18,7 @@ from schema.engine.operations import query
 class Node:
     """An object that can be fetched again by its id."""
 
-    id: strawberry.ID = described("Global id, for `node`.")
+    id: strawberry.ID = described("Opaque id, unique over all kinds of things, for `node`.")
 
 
 Find = Callable[[Info, tuple[Any, ...]], Awaitable[Any]]

@@ -10,4 +10,6 @@ enum_type(OrderDirection)
 class Ordering:
     """Fields of every order. Its field `field` names the values to order by."""
 
-    direction: OrderDirection = described("Direction of the order.", default=OrderDirection.ASCENDING)
+    direction: OrderDirection = described(
+        "Direction of the order. The default is ASCENDING.", default=OrderDirection.ASCENDING
+    )

@@ -26,6 +26,14 @@ SUBMITTED_MAX: Final = 500
 COMMANDS_TOO_MANY: Final = message("COMMANDS_TOO_MANY", "`commands` holds at most {most} commands, not {count}.")
 
 
+EXAMPLES: Final = {
+    Role.PLANT: '[{ closeProcess: { requestId: "5f0c7d1e-5d0b-4b7e-9a53-0d2f6f3c8a41", processId: "cHJvY2Vzcy83" } }]',
+    Role.HUB: '[{ liftHold: { requestId: "5f0c7d1e-5d0b-4b7e-9a53-0d2f6f3c8a41", '
+    'holdId: "ZGlyZWN0ZWQtaG9sZC9IUS03", reason: "Test passed" } }]',
+}
+"""An example of commands for each role."""
+
+
 @object_type(weight=MUTATION_WEIGHT)
 class SubmittedCommand:
     """The result of one command of `submit`. Either `recorded` or `refusal` is null."""
@@ -68,7 +76,7 @@ def _declare(role: Role, members: Mapping[str, Operation]) -> None:
         resolver=submit,
         description="Run commands in order, each as its own mutation does. A refused command does not stop the others. "
         "After an interruption, send the same commands again: each request id is recorded once. "
-        f"Returns one result for each command, at most {SUBMITTED_MAX}.",
+        f"Returns one result for each command, at most {SUBMITTED_MAX}. Example: `{EXAMPLES[role]}`.",
         metadata={METADATA_KEY: access},
     )
     register(OperationKind.MUTATION, submit, made, roles=frozenset({role}), access=access)

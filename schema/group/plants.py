@@ -24,7 +24,7 @@ class Plant(Node):
     """A plant of the group."""
 
     code: PlantCode = described("Plant code, unique in the group. It never changes.")
-    name: str = described("Name.")
+    name: str = described("Name of the plant, in any language.")
     time_zone: str = described("IANA name of the time zone of its calendar days.")
     number: strawberry.Private[int]
 
@@ -93,7 +93,7 @@ async def plants_listed(info: Info) -> list[Plant]:
 
 
 @query(
-    f"Lists the plants that you may see, by number. There are at most {PLANTS_MAX}.",
+    f"Lists the plants that you may see, always in the same order. There are at most {PLANTS_MAX}.",
     permission=(Permission.BATCH_READ, Permission.REPLICATION_READ),
     size=FOR_EACH_ASSUMED,
 )

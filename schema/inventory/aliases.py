@@ -31,7 +31,7 @@ class BatchAliasInput:
     """An alias of a batch."""
 
     scheme: str = described("Scheme, such as SUPPLIER_LOT or CUSTOMER_LOT.")
-    value: str = described("Alias.")
+    value: str = described("Text of the alias.")
     issuer: str = described("Code of the supplier or customer that issued it. Empty for the plant itself.", default="")
 
     @property
@@ -43,9 +43,9 @@ class BatchAliasInput:
 class BatchAlias(Node):
     """An alias: another name that finds a batch at a plant."""
 
-    scheme: str = described("Scheme, such as SUPPLIER_LOT.")
-    issuer: str = described("Code of the issuer. Empty for the plant itself.")
-    value: str = described("Alias.")
+    scheme: str = described("Scheme, such as SUPPLIER_LOT or CUSTOMER_LOT.")
+    issuer: str = described("Code of the supplier or customer that issued it. Empty for the plant itself.")
+    value: str = described("Text of the alias.")
     number: strawberry.Private[int]
 
     @field("Plant where the alias is valid.")
@@ -73,7 +73,7 @@ async def _find(info: Info, parts: tuple[int, int, str, str, str]) -> BatchAlias
 class AddBatchAliasesInput(MutationInput):
     """A batch, and the aliases to add to it."""
 
-    batch_code: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Code of the batch.")
     aliases: list[BatchAliasInput] = described("Aliases to add.")
 
 
@@ -81,7 +81,7 @@ class AddBatchAliasesInput(MutationInput):
 class RemoveBatchAliasesInput(MutationInput):
     """A batch, and the aliases to remove from it."""
 
-    batch_code: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Code of the batch.")
     aliases: list[BatchAliasInput] = described("Aliases to remove.")
 
 
@@ -89,7 +89,9 @@ class RemoveBatchAliasesInput(MutationInput):
 class BatchAliasesChanged(Recorded):
     """Aliases of a batch were added or removed."""
 
-    batch: Annotated["Batch", strawberry.lazy("schema.inventory.batches")] = described("Batch.")
+    batch: Annotated["Batch", strawberry.lazy("schema.inventory.batches")] = described(
+        "Batch with its aliases as they are now."
+    )
 
 
 @mutation(

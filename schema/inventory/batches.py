@@ -82,7 +82,7 @@ class BatchAtPlant:
     row: strawberry.Private[BatchRow]
     known: strawberry.Private[Known]
 
-    @field("Plant.")
+    @field("Plant that has the goods.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.row.plant_id)
 
@@ -170,7 +170,7 @@ class Batch(Node):
     produced_at: datetime = described("Time of production.")
     expires_on: date | None = described("Last day of use, as its origin stated it. Null if it does not expire.")
     retest_on: date | None = described("Day on which a retest is due. Null if none is.")
-    grade: str | None = described("Grade.")
+    grade: str | None = described("Quality grade, such as A. Null without one.")
     attributes: list[BatchAttribute] = described(f"Further properties, at most {ATTRIBUTES_MAX}.")
     known: strawberry.Private[Known]
 
@@ -284,9 +284,9 @@ class Batch(Node):
 class BatchAliasFilter:
     """Tests an alias. One alias in force must meet all fields given here."""
 
-    scheme: CodeFilter | None = described("Scheme.", default=None)
-    issuer: CodeFilter | None = described("Code of the issuer.", default=None)
-    value: CodeFilter | None = described("Alias.", default=None)
+    scheme: CodeFilter | None = described("Scheme of the alias, such as SUPPLIER_LOT.", default=None)
+    issuer: CodeFilter | None = described("Code of the issuer. Empty for the plant itself.", default=None)
+    value: CodeFilter | None = described("Text of the alias.", default=None)
 
     @property
     def criterion(self) -> AliasesFilter:
@@ -297,21 +297,21 @@ class BatchAliasFilter:
 class BatchFilter:
     """Filters batches. One plant's goods of the batch must meet all fields given here."""
 
-    code: CodeFilter | None = described("Batch code.", default=None)
+    code: CodeFilter | None = described("Code of the batch.", default=None)
     aliases: BatchAliasFilter | None = described("Aliases of the batch. One of them must match.", default=None)
-    material_code: CodeFilter | None = described("Material code.", default=None)
-    supplier_code: CodeFilter | None = described("Supplier code.", default=None)
-    grade: CodeFilter | None = described("Grade.", default=None)
+    material_code: CodeFilter | None = described("Code of the material.", default=None)
+    supplier_code: CodeFilter | None = described("Code of the supplier.", default=None)
+    grade: CodeFilter | None = described("Quality grade, such as A.", default=None)
     produced_at: DateTimeRange | None = described("Time of production.", default=None)
     retest_on: DateRange | None = described("Day on which a retest is due.", default=None)
-    plant_code: CodeFilter | None = described("Plant that knows the batch.", default=None)
+    plant_code: CodeFilter | None = described("Code of a plant that knows the batch.", default=None)
     disposition: Filter[Disposition] | None = described("Disposition of the plant's goods.", default=None)
     expires_on: DateRange | None = described("Last day of use of the plant's goods.", default=None)
     on_hold: bool | None = described(
-        "True for goods with an open hold, false for goods without one. Absent, both.", default=None
+        "True for goods with an open hold, false for goods without one. Without it, both.", default=None
     )
     in_stock: bool | None = described(
-        "True for goods on hand, false for goods that are used up. Absent, both.", default=None
+        "True for goods on hand, false for goods that are used up. Without it, both.", default=None
     )
 
     def criteria(self, order: Order[BatchOrderField]) -> BatchesFilter:
@@ -377,7 +377,7 @@ async def batch(info: Info, code: Annotated[BatchCode, argument("Code on the lab
 async def batches(
     info: Info,
     filter: Annotated[BatchFilter | None, argument("Filter. Without it, all.")] = None,
-    order_by: Annotated[BatchOrder | None, argument("Order. Without it, by origin in ascending order.")] = None,
+    order_by: Annotated[BatchOrder | None, argument("Order. Without it, plant by plant, the oldest first.")] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[Batch]:

@@ -20,7 +20,7 @@ from schema.inventory.batches import Batch, batch_coded
 class MoveBatchInput(MutationInput):
     """The goods to move, and both locations."""
 
-    batch_code: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Code of the batch.")
     from_location_code: Code = described("Code of the location that the goods leave.")
     to_location_code: Code = described("Code of the location that the goods enter.")
     quantity: QuantityInput = described("Quantity to move.")
@@ -30,7 +30,7 @@ class MoveBatchInput(MutationInput):
 class BatchMoved(Recorded):
     """Goods were moved between locations."""
 
-    batch: Batch = described("Batch.")
+    batch: Batch = described("Batch that was moved.")
 
 
 @mutation(

@@ -31,20 +31,22 @@ from schema.inventory.batches import Batch, batch_coded
 class ReceiveBatchInput(MutationInput):
     """A receipt. Without a supplier, the goods originate here (harvest, opening stock)."""
 
-    material_code: Code = described("Material code.")
+    material_code: Code = described("Code of the material.")
     quantity: QuantityInput = described("Received quantity, in any unit that converts to the material's own.")
     location_code: Code = described("Code of the location for the goods.")
-    supplier_code: Code | None = described("Supplier code. Null if the goods originate here.", default=None)
+    supplier_code: Code | None = described("Code of the supplier. Without it, the goods originate here.", default=None)
     supplier_lot: str | None = described("Lot code of the supplier. It becomes an alias of the batch.", default=None)
-    purchase_order: str | None = described("Purchase order.", default=None)
+    purchase_order: str | None = described("Number of the purchase order.", default=None)
     produced_at: datetime | None = described("Time of production. The default is the time of receipt.", default=None)
     expires_on: date | None = described(
         "Last day of use. The default follows from the material's shelf life.", default=None
     )
-    grade: str | None = described("Grade.", default=None)
+    grade: str | None = described("Quality grade, such as A.", default=None)
     attributes: list[BatchAttributeInput] = described("Properties of the batch.", default_factory=list)
     aliases: list[BatchAliasInput] = described("Aliases of the batch.", default_factory=list)
-    hold_reason: str | None = described("Reason for a hold that starts with the receipt. Null for none.", default=None)
+    hold_reason: str | None = described(
+        "Reason for a QUALITY hold from the receipt on. Without it, there is no hold.", default=None
+    )
 
 
 @object_type

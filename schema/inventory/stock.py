@@ -63,7 +63,7 @@ class Stock(Node):
         row = next((one for one in self.known.rows if one.plant_id == self.row.plant_id), self.known.stated)
         return required(await material_of(info, row.plant_id, row.material))
 
-    @field("Batch.")
+    @field("Batch of the stock.")
     async def batch(self) -> LazyBatch:
         return batches.Batch.of(self.known)
 
@@ -88,10 +88,10 @@ async def _find(info: Info, parts: tuple[int, int, str]) -> Stock | None:
 class StockFilter:
     """Filters stock. A field that is not given does not filter."""
 
-    plant_code: CodeFilter | None = described("Plant of the stock.", default=None)
-    batch_code: CodeFilter | None = described("Batch of the stock.", default=None)
-    material_code: CodeFilter | None = described("Material of the batch.", default=None)
-    location_code: CodeFilter | None = described("Location of the stock.", default=None)
+    plant_code: CodeFilter | None = described("Code of the plant.", default=None)
+    batch_code: CodeFilter | None = described("Code of the batch.", default=None)
+    material_code: CodeFilter | None = described("Code of the material of the batch.", default=None)
+    location_code: CodeFilter | None = described("Code of the location.", default=None)
 
     @property
     def criteria(self) -> StockLevelsFilter:
@@ -121,8 +121,8 @@ async def stock(
 class CountStockInput(MutationInput):
     """The counted quantity of a batch at a location. `reason` is required."""
 
-    batch_code: BatchCode = described("Batch code.")
-    location_code: Code = described("Location code.")
+    batch_code: BatchCode = described("Code of the batch.")
+    location_code: Code = described("Code of the location.")
     counted: QuantityInput = described("Counted quantity. It may be zero.")
 
 
@@ -130,7 +130,7 @@ class CountStockInput(MutationInput):
 class StockCounted(Recorded):
     """Stock was adjusted."""
 
-    batch: LazyBatch = described("Batch.")
+    batch: LazyBatch = described("Batch that was counted.")
 
 
 @mutation(

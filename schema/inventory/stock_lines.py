@@ -10,9 +10,9 @@ from schema.engine.scalars import BatchCode, Code
 class StockLineInput:
     """A quantity of a batch at a location."""
 
-    batch_code: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Code of the batch.")
     quantity: QuantityInput = described("Quantity, in any unit that converts to the batch's own.")
-    location_code: Code = described("Location code.")
+    location_code: Code = described("Code of the location.")
 
     @property
     def line(self) -> StockLine:

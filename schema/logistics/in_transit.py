@@ -38,11 +38,13 @@ class OpenTransfer(Node):
     """An unsettled transfer."""
 
     state: OpenState = described("State of the transfer.")
-    since: datetime = described("Time of dispatch. Time of receipt if only the receipt is known.")
-    overdue: bool = described("True if the transfer is overdue.")
+    since: datetime = described(
+        "Time since which it is unsettled: of dispatch, or of receipt if only the receipt is known."
+    )
+    overdue: bool = described("True if it has been unsettled for longer than `overdueDays`.")
     number: strawberry.Private[int]
 
-    @field("Transfer.")
+    @field("The transfer with its lines.")
     async def transfer(self, info: Info) -> Transfer:
         found: Transfer | None = await transfer_numbered(info, (self.number,))
         return required(found)
@@ -78,7 +80,7 @@ class TransitTotal:
     dispatched: Quantity = described("Quantity that the sources dispatched.")
     received: Quantity = described("Quantity that the destinations received.")
     in_transit: Quantity = described("Quantity in transit.")
-    loss: Quantity = described("Quantity that the destinations recorded as missing.")
+    loss: Quantity = described("Quantity that the destinations recorded as missing. It is negative for a surplus.")
     unexplained: Quantity = described("Unexplained remainder. It is not zero if the two sides contradict each other.")
 
     @classmethod
@@ -97,13 +99,13 @@ class TransfersInTransit:
     overdue_days: int = described("Days after which a transfer is overdue.")
     filters: strawberry.Private[OpenTransfersFilter]
 
-    @field("Totals, one for each unit.", permission=Permission.BATCH_READ)
+    @field("Totals of all these transfers, one for each unit.", permission=Permission.BATCH_READ)
     async def totals(self, info: Info) -> list[TransitTotal]:
         found = await info.read(open_totals, self.filters)
         info.context.spend(len(found))
         return [TransitTotal.of(one) for one in found]
 
-    @field("Transfers, longest open first.", permission=Permission.BATCH_READ)
+    @field("Unsettled transfers, the longest unsettled first.", permission=Permission.BATCH_READ)
     async def transfers(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[OpenTransfer]:
         return await info.connection(
             open_transfers, open_count, self.filters, (first, after),
@@ -113,11 +115,13 @@ class TransfersInTransit:
 
 @input_type
 class OpenTransferFilter:
-    """Filters unsettled transfers. A transfer must meet all fields given here."""
+    """Filters unsettled transfers. A field that is not given does not filter."""
 
     state: Filter[OpenState] | None = described("State of the transfer.", default=None)
-    since: DateTimeRange | None = described("Time since which the transfer is open.", default=None)
-    overdue: bool | None = described("True for overdue transfers, false for the others. Absent, both.", default=None)
+    since: DateTimeRange | None = described("Time since which the transfer is unsettled.", default=None)
+    overdue: bool | None = described(
+        "True for overdue transfers, false for the others. Without it, both.", default=None
+    )
 
 
 @query(

@@ -50,7 +50,7 @@ enum_type(ShipmentOrderField)
 class ShipmentLine(Node):
     """A quantity of a batch in a shipment."""
 
-    quantity: Quantity = described("Quantity.")
+    quantity: Quantity = described("Shipped quantity.")
     number: strawberry.Private[int]
 
     @field("Batch. Null if you may not see it.")
@@ -70,7 +70,7 @@ class ShipmentLine(Node):
 class Shipment(Node):
     """Goods that left a plant for a customer."""
 
-    customer_order: str | None = described("Order of the customer.")
+    customer_order: str | None = described("Number of the order of the customer. Null without one.")
     shipped_at: datetime = described("Time of shipment.")
     row: strawberry.Private[ProcessRow]
 
@@ -78,7 +78,7 @@ class Shipment(Node):
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.row.plant_id)
 
-    @field("Customer.")
+    @field("Customer, as defined at the plant. Null if this node does not know the definition.")
     async def customer(self, info: Info) -> Customer | None:
         return await Customer.load(info, self.row.plant_id, self.row.customer)
 
@@ -122,11 +122,11 @@ async def shipment(info: Info, id: Annotated[strawberry.ID, argument("Id of the 
 
 @input_type
 class ShipmentFilter:
-    """Filters shipments. A shipment must meet all fields given here."""
+    """Filters shipments. A field that is not given does not filter."""
 
-    plant_code: CodeFilter | None = described("Plant that shipped the goods.", default=None)
-    customer_code: CodeFilter | None = described("Customer.", default=None)
-    customer_order: CodeFilter | None = described("Order of the customer.", default=None)
+    plant_code: CodeFilter | None = described("Code of the plant that shipped the goods.", default=None)
+    customer_code: CodeFilter | None = described("Code of the customer.", default=None)
+    customer_order: CodeFilter | None = described("Number of the order of the customer.", default=None)
     shipped_at: DateTimeRange | None = described("Time of shipment.", default=None)
 
     def criteria(self, order: Order[ShipmentOrderField]) -> ShipmentsFilter:
@@ -150,7 +150,7 @@ class ShipmentOrder(Ordering):
 async def shipments(
     info: Info,
     filter: Annotated[ShipmentFilter | None, argument("Filter. Without it, all.")] = None,
-    order_by: Annotated[ShipmentOrder | None, argument("Order. Without it, newest first per plant.")] = None,
+    order_by: Annotated[ShipmentOrder | None, argument("Order. Without it, plant by plant, the newest first.")] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[Shipment]:
@@ -165,20 +165,22 @@ async def shipments(
 class ShipGoodsInput(MutationInput):
     """Goods to ship, and the customer."""
 
-    customer_code: Code = described("Customer code.")
+    customer_code: Code = described("Code of the customer.")
     lines: list[StockLineInput] = described(f"Goods, with their locations. At most {LINES_MAX}.")
-    customer_order: str | None = described("Order of the customer.", default=None)
+    customer_order: str | None = described("Number of the order of the customer.", default=None)
 
 
 @object_type
 class GoodsShipped(Recorded):
     """Goods were shipped to a customer."""
 
-    shipment: Shipment = described("Shipment.")
+    shipment: Shipment = described("The new shipment.")
 
 
 @mutation(
-    "Ship usable goods to a customer.",
+    "Ship usable goods to a customer. "
+    'Example: `{ customerCode: "C1", lines: [{ batchCode: "SH1-260314-0001P", quantity: { amount: "5", unit: '
+    '"KGM" }, locationCode: "A1" }] }`.',
     roles=PLANT_ONLY,
     permission=Permission.SHIPMENT_RUN,
     command=commands.ship_batch,

@@ -124,7 +124,9 @@ class Transfer(Node):
 
     source_code: PlantCode = described("Code of the source plant.")
     destination_code: PlantCode = described("Code of the destination plant.")
-    state: TransferState = described("State. The source's own node does not learn of the receipt.")
+    state: TransferState = described(
+        "State, as known at this node. The source's own node does not learn of the receipt."
+    )
     dispatched_at: datetime = described("Time of dispatch.")
     received_at: datetime | None = described("Time of receipt. Null while in transit.")
     seen: strawberry.Private[TransferSeen]
@@ -164,7 +166,7 @@ class Transfer(Node):
         found = await info.read(dispatch_of, self.seen.id)
         return None if found is None else transfer_manifest(*found)
 
-    @field("Whether you may receive it at its destination now.")
+    @field("Your ability to receive it at its destination now.")
     async def viewer_can_receive(self, info: Info) -> Ability:
         destination = await plant_coded(info, self.destination_code)
         if destination is None:
@@ -192,13 +194,13 @@ class Transfer(Node):
 
 @input_type
 class TransferFilter:
-    """Filters transfers. A transfer must meet all fields given here."""
+    """Filters transfers. A field that is not given does not filter."""
 
-    source_code: CodeFilter | None = described("Source plant.", default=None)
-    destination_code: CodeFilter | None = described("Destination plant.", default=None)
-    state: Filter[TransferState] | None = described("State.", default=None)
+    source_code: CodeFilter | None = described("Code of the source plant.", default=None)
+    destination_code: CodeFilter | None = described("Code of the destination plant.", default=None)
+    state: Filter[TransferState] | None = described("State of the transfer.", default=None)
     differs: bool | None = described(
-        "True for transfers with a difference, false for those without. Absent, both.", default=None
+        "True for transfers with a difference, false for those without. Without it, both.", default=None
     )
     dispatched_at: DateTimeRange | None = described("Time of dispatch.", default=None)
     received_at: DateTimeRange | None = described("Time of receipt.", default=None)
@@ -234,7 +236,7 @@ class DispatchTransferInput(MutationInput):
 class ReceiptLineInput:
     """Received quantity of a batch of a transfer at a location. It may be zero."""
 
-    batch_code: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Code of the batch.")
     quantity: QuantityInput = described("Received quantity.")
     location_code: Code = described("Code of the location for the goods.")
 
@@ -256,7 +258,7 @@ class ReceiveTransferInput(MutationInput):
 class TransferDispatched(Recorded):
     """Goods were dispatched to another plant. Print the manifest on their label."""
 
-    transfer: Transfer = described("Transfer.")
+    transfer: Transfer = described("The new transfer.")
     manifest: str = described("Text for the label that travels with the goods.")
 
 
@@ -268,7 +270,10 @@ class TransferReceived(Recorded):
 
 
 @mutation(
-    "Dispatch usable goods to another plant. Batches keep their codes.",
+    "Dispatch usable goods to another plant. Batches keep their codes. Print the manifest of the answer on "
+    "the label. "
+    'Example: `{ destinationCode: "BJ2", lines: [{ batchCode: "SH1-260314-0001P", quantity: { amount: "5", '
+    'unit: "KGM" }, locationCode: "A1" }] }`.',
     roles=PLANT_ONLY,
     permission=Permission.TRANSFER_RUN,
     command=commands.dispatch_transfer,
@@ -285,7 +290,9 @@ async def dispatch_transfer(info: Info, input: Input[DispatchTransferInput]) -> 
 
 
 @mutation(
-    "Receive the goods of a transfer by its label. No network connection is needed.",
+    "Receive the goods of a transfer by its label. No connection to the source or the hub is needed. Give "
+    "lines only for quantities that differ from the label. "
+    'Example: `{ manifest: "…", locationCode: "A1" }`.',
     roles=PLANT_ONLY,
     permission=Permission.TRANSFER_RUN,
     command=commands.receive_transfer,
@@ -329,7 +336,9 @@ async def transfer(info: Info, id: Annotated[strawberry.ID, argument("Id of the 
 async def transfers(
     info: Info,
     filter: Annotated[TransferFilter | None, argument("Filter. Without it, all.")] = None,
-    order_by: Annotated[TransferOrder | None, argument("Order. Without it, newest first per source plant.")] = None,
+    order_by: Annotated[
+        TransferOrder | None, argument("Order. Without it, source plant by source plant, the newest first.")
+    ] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[Transfer]:

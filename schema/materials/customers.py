@@ -39,12 +39,15 @@ class CustomerFilter(DefinitionFilter):
     """Filters customers. A field that is not given does not filter."""
 
 
-@query("Returns the customer with this code, or null.", permission=Permission.BATCH_READ)
+@query("Returns the customer with this code. Null if there is none that you may see.", permission=Permission.BATCH_READ)
 async def customer(info: Info, code: OfCode, plant_code: AtPlant = None) -> Customer | None:
     return await Customer.coded(info, code, plant_code)
 
 
-@query("Lists customers, with the plants that define them.", permission=Permission.BATCH_READ)
+@query(
+    "Lists customers. A code that several plants define is listed once for each of them.",
+    permission=Permission.BATCH_READ,
+)
 async def customers(
     info: Info,
     filter: Annotated[CustomerFilter | None, argument("Filter. Without it, all.")] = None,

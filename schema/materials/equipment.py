@@ -39,12 +39,18 @@ class EquipmentFilter(DefinitionFilter):
     """Filters equipment. A field that is not given does not filter."""
 
 
-@query("Returns the piece of equipment with this code, or null.", permission=Permission.BATCH_READ)
+@query(
+    "Returns the piece of equipment with this code. Null if there is none that you may see.",
+    permission=Permission.BATCH_READ,
+)
 async def equipment(info: Info, code: OfCode, plant_code: AtPlant = None) -> Equipment | None:
     return await Equipment.coded(info, code, plant_code)
 
 
-@query("Lists equipment, with the plants that define them.", permission=Permission.BATCH_READ)
+@query(
+    "Lists equipment. A code that several plants define is listed once for each of them.",
+    permission=Permission.BATCH_READ,
+)
 async def equipment_items(
     info: Info,
     filter: Annotated[EquipmentFilter | None, argument("Filter. Without it, all.")] = None,

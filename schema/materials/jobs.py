@@ -94,8 +94,8 @@ class JobRowFilter:
 class Job(Node):
     """A save of many rows. It goes on after the node was restarted, and is kept for 31 days after its end."""
 
-    state: SaveState = described("State.")
-    on_refusal: OnRefusal = described("What a refused row means for the others.")
+    state: SaveState = described("State of the job.")
+    on_refusal: OnRefusal = described("Effect of a refused row on the others.")
     requested_at: datetime = described("Time of the request.")
     requested_by: Actor = described("Sender of the request.")
     finished_at: datetime | None = described("Time of the end. Null while it goes on.")

@@ -39,12 +39,15 @@ class LocationFilter(DefinitionFilter):
     """Filters locations. A field that is not given does not filter."""
 
 
-@query("Returns the location with this code, or null.", permission=Permission.BATCH_READ)
+@query("Returns the location with this code. Null if there is none that you may see.", permission=Permission.BATCH_READ)
 async def location(info: Info, code: OfCode, plant_code: AtPlant = None) -> Location | None:
     return await Location.coded(info, code, plant_code)
 
 
-@query("Lists locations, with the plants that define them.", permission=Permission.BATCH_READ)
+@query(
+    "Lists locations. A code that several plants define is listed once for each of them.",
+    permission=Permission.BATCH_READ,
+)
 async def locations(
     info: Info,
     filter: Annotated[LocationFilter | None, argument("Filter. Without it, all.")] = None,

@@ -61,14 +61,22 @@ class Kind:
     event: Event[Any]
     refusals: frozenset[RefusalCode]
 
+    example: str
+    """A row, as a document writes it."""
+
+    @property
+    def things(self) -> str:
+        """The things to save, as a sentence names them."""
+        return self.mutation.removeprefix("save_").replace("equipment_items", "pieces of equipment")
+
     @property
     def input_name(self) -> str:
         """The name of the mutation's input type."""
         return "".join(word.capitalize() for word in self.mutation.split("_")) + "Input"
 
 
-def _named(kind: MasterKind, mutation: str, row: type) -> Kind:
-    return Kind(kind.value, mutation, row, define_master, changes.MasterChange, MASTER_DEFINED[kind], SAVING)
+def _named(kind: MasterKind, mutation: str, row: type, example: str) -> Kind:
+    return Kind(kind.value, mutation, row, define_master, changes.MasterChange, MASTER_DEFINED[kind], SAVING, example)
 
 
 KINDS: Final[Iterable[Kind]] = (
@@ -80,6 +88,7 @@ KINDS: Final[Iterable[Kind]] = (
         changes.MaterialChange,
         MATERIAL_DEFINED,
         SAVING_UNIT,
+        '{ code: "RM-MILK", name: "Raw milk", unitCode: "KGM" }',
     ),
     Kind(
         MasterKind.UNIT.value,
@@ -89,11 +98,12 @@ KINDS: Final[Iterable[Kind]] = (
         changes.UnitChange,
         MASTER_DEFINED[MasterKind.UNIT],
         SAVING_UNIT,
+        '{ code: "BAG25", name: "Bag", baseUnitCode: "KGM", factor: "25" }',
     ),
-    _named(MasterKind.SUPPLIER, "save_suppliers", SupplierRowInput),
-    _named(MasterKind.CUSTOMER, "save_customers", CustomerRowInput),
-    _named(MasterKind.LOCATION, "save_locations", LocationRowInput),
-    _named(MasterKind.EQUIPMENT, "save_equipment_items", EquipmentRowInput),
+    _named(MasterKind.SUPPLIER, "save_suppliers", SupplierRowInput, '{ code: "S1", name: "Green farm" }'),
+    _named(MasterKind.CUSTOMER, "save_customers", CustomerRowInput, '{ code: "C1", name: "Corner shop" }'),
+    _named(MasterKind.LOCATION, "save_locations", LocationRowInput, '{ code: "A1", name: "Cold store" }'),
+    _named(MasterKind.EQUIPMENT, "save_equipment_items", EquipmentRowInput, '{ code: "MIX1", name: "Mixer" }'),
 )
 
 
@@ -105,8 +115,10 @@ def _declare(kind: Kind) -> None:
 
     save.__name__ = kind.mutation
     mutation(
-        f"Save many rows, at most {ROWS_MAX:,}. Each row is as the input for one. Above {AT_ONCE_MAX:,} rows, follow "
-        "the job by its id. Repeating the request returns the same job, and no row is recorded twice.",
+        f"Save many {kind.things}, at most {ROWS_MAX:,}. Each row is like the input for one. "
+        f"Above {AT_ONCE_MAX:,} rows, follow the job by its id with `node`. "
+        "Repeating the request returns the same job, and no row is recorded twice. "
+        f"Example: `{{ rows: [{kind.example}], onRefusal: SKIP_ROW }}`.",
         roles=PLANT_ONLY,
         permission=Permission.MASTERDATA_DEFINE,
         command=kind.command,
@@ -126,10 +138,10 @@ def _input(kind: Kind) -> type:
             description=f"Rows in the order in which they are saved, at most {ROWS_MAX:,}.",
             directives=weighing(ROW_WEIGHT),
         )
-        namespace["on_refusal"] = strawberry.field(description="What a refused row means for the others.")
+        namespace["on_refusal"] = strawberry.field(description="Effect of a refused row on the others.")
 
     made = new_class(kind.input_name, (MutationInput,), {}, fill)
-    return strawberry.input(made, description="Rows to save, under one request id.")
+    return strawberry.input(made, description=f"The {kind.things} to save, under one request id.")
 
 
 async def _save(info: Info, kind: Kind, input: Any) -> JobAccepted:

@@ -53,7 +53,7 @@ class UnitConversion:
     """A conversion from another unit to the material's unit."""
 
     unit_code: Code = described("Code of the other unit.")
-    factor: Rational = described("Size of the other unit in the material's unit.")
+    factor: Rational = described("Size of the other unit in the material's unit, such as 25 for a bag of 25 kg.")
     number: strawberry.Private[int]
 
     @field("Other unit. Null if only this conversion says how large it is.")
@@ -117,20 +117,23 @@ async def _find(info: Info, parts: tuple[int, str]) -> Material | None:
 class MaterialFilter(DefinitionFilter):
     """Filters materials. A field that is not given does not filter."""
 
-    unit_code: CodeFilter | None = described("Unit in which batches are counted.", default=None)
+    unit_code: CodeFilter | None = described("Code of the unit in which batches are counted.", default=None)
 
     def materials(self, order_by: DefinitionOrder | None) -> DefinitionsFilter:
         """Return the criteria and the order of a list of materials."""
         return replace(self.criteria(MATERIAL, order_by), unit=criterion(self.unit_code))
 
 
-@query("Returns the material with this code, or null.", permission=Permission.BATCH_READ)
+@query("Returns the material with this code. Null if there is none that you may see.", permission=Permission.BATCH_READ)
 async def material(info: Info, code: OfCode, plant_code: AtPlant = None) -> Material | None:
     rows = await info.read(materials_page, definition_coded(MATERIAL, code, plant_code), None, 1)
     return Material.of(rows[0]) if rows else None
 
 
-@query("Lists materials, with the plants that define them.", permission=Permission.BATCH_READ)
+@query(
+    "Lists materials. A code that several plants define is listed once for each of them.",
+    permission=Permission.BATCH_READ,
+)
 async def materials(
     info: Info,
     filter: Annotated[MaterialFilter | None, argument("Filter. Without it, all.")] = None,
@@ -149,7 +152,7 @@ class UnitConversionInput:
     """A conversion from another unit to the material's unit."""
 
     unit_code: Code = described("Code of the other unit.")
-    factor: Rational = described("Size of the other unit in the material's unit.")
+    factor: Rational = described("Size of the other unit in the material's unit, such as 25 for a bag of 25 kg.")
 
 
 @input_type

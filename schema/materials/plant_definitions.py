@@ -1,4 +1,4 @@
-"""What suppliers, customers, locations and equipment share: fields, lists, filter, order and the fields of a save."""
+"""Shared parts of suppliers, customers, locations and equipment: fields, lists, filter, order and fields of a save."""
 
 from typing import Annotated, Any, ClassVar, Self
 
@@ -34,7 +34,7 @@ CODE = "Code at the plant."
 NAME = "Name, in any language."
 VERSION = "Version: the index of the ledger entry that stated it. It rises with each entry."
 EXPECTED_VERSION = (
-    "Version that you saw. With another version, the mutation is refused. Absent, any version is accepted."
+    "Version that you saw. With another version, the mutation is refused. Without it, any version is accepted."
 )
 
 Page = tuple[int | None, str | None]
@@ -113,9 +113,11 @@ class DefinitionOrder(Ordering):
 class DefinitionFilter:
     """Filters master data. A field that is not given does not filter."""
 
-    plant_code: CodeFilter | None = described("Plant of the definition.", default=None)
+    plant_code: CodeFilter | None = described("Code of the plant of the definition.", default=None)
     code: CodeFilter | None = described("Code at the plant.", default=None)
-    text: str | None = described("Text in the code or the name, in upper or lower case.", default=None)
+    text: str | None = described(
+        "Text that the code or the name contains. Upper and lower case are the same.", default=None
+    )
 
     def criteria(self, kind: str, order_by: DefinitionOrder | None) -> DefinitionsFilter:
         """Return the criteria and the order of a list of a kind."""
@@ -126,7 +128,8 @@ class DefinitionFilter:
 OrderBy = Annotated[DefinitionOrder | None, argument("Order. Without it, by code in ascending order.")]
 OfCode = Annotated[Code, argument("Code at the plant.")]
 AtPlant = Annotated[
-    PlantCode | None, argument("Plant of the definition. Without it, the plant with the lowest number that has one.")
+    PlantCode | None,
+    argument("Code of the plant of the definition. Without it, the first plant of `plants` that has one."),
 ]
 
 

@@ -39,12 +39,15 @@ class SupplierFilter(DefinitionFilter):
     """Filters suppliers. A field that is not given does not filter."""
 
 
-@query("Returns the supplier with this code, or null.", permission=Permission.BATCH_READ)
+@query("Returns the supplier with this code. Null if there is none that you may see.", permission=Permission.BATCH_READ)
 async def supplier(info: Info, code: OfCode, plant_code: AtPlant = None) -> Supplier | None:
     return await Supplier.coded(info, code, plant_code)
 
 
-@query("Lists suppliers, with the plants that define them.", permission=Permission.BATCH_READ)
+@query(
+    "Lists suppliers. A code that several plants define is listed once for each of them.",
+    permission=Permission.BATCH_READ,
+)
 async def suppliers(
     info: Info,
     filter: Annotated[SupplierFilter | None, argument("Filter. Without it, all.")] = None,

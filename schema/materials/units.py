@@ -6,7 +6,7 @@ import strawberry
 from strawberry import Maybe
 
 from auth.permissions import Permission
-from infra.messages import Language, translate
+from infra.messages import Language
 from plants.commands.materials import changes, definitions
 from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.quantities import UNITS
@@ -31,6 +31,7 @@ from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.refusals import SAVING_UNIT
 from schema.engine.scalars import Code, Rational
+from schema.engine.unit_names import unit_name
 from schema.group.plants import Plant, owner
 from schema.materials.plant_definitions import (
     VERSION,
@@ -42,7 +43,6 @@ from schema.materials.plant_definitions import (
     definition_coded,
     given,
 )
-from schema.materials.unit_names import UNIT_NAMES
 
 BASE_UNIT = "Built-in unit that it is a multiple of."
 FACTOR = "Size in the base unit."
@@ -74,7 +74,7 @@ class Unit(Node):
         return cls(
             id=node_id("unit", row.plant_id, row.code),
             code=row.code,
-            name=unit_name(row.code, language) if built_in else row.name,
+            name=required(unit_name(row.code, language)) if built_in else row.name,
             factor=Rational(str(row.factor)),
             version=row.version,
             base_code=row.base,
@@ -86,11 +86,6 @@ class Unit(Node):
         """Return what a code means at a plant."""
         row = await info.load(Permission.BATCH_READ, units_by_key, (number, code))
         return None if row is None else cls.of(row, info.context.language)
-
-
-def unit_name(code: str, language: Language) -> str:
-    """Return the name of a built-in unit."""
-    return translate(UNIT_NAMES[code], language, context="unit_name")
 
 
 @findable("unit", int, str)

@@ -38,16 +38,16 @@ enum_type(AlarmOrderField)
 class Alarm(Node):
     """An alarm: a condition that an operator must know of or act on."""
 
-    kind: AlarmKind = described("Kind of alarm.")
+    kind: AlarmKind = described("Kind of alarm, such as ARCHIVE_FAILING.")
     about: str = described(
         "Subject within the kind, such as a ledger origin, an entry or a transfer. A word is in the caller's language."
     )
     message: str = described("Description and remedy, in the caller's language.")
     active: bool = described("True until the condition ends.")
-    first_at: datetime = described("Start.")
+    first_at: datetime = described("Time of the first occurrence.")
     last_at: datetime = described("Time of the last occurrence.")
     times: int = described("Number of occurrences since the start.")
-    ended_at: datetime | None = described("End. Null while the alarm is active.")
+    ended_at: datetime | None = described("Time of the end. Null while the alarm is active.")
     number: strawberry.Private[int | None]
 
     @field("Plant of the ledger that it is about. Null if it is about none.")
@@ -82,10 +82,10 @@ async def _find(info: Info, parts: tuple[str, str]) -> Alarm | None:
 class AlarmFilter:
     """Filters alarms. A field that is not given does not filter."""
 
-    active: bool | None = described("True for active alarms, false for ended ones. Absent, both.", default=None)
-    kind: CodeFilter | None = described("Kind of alarm.", default=None)
-    plant_code: CodeFilter | None = described("Plant of the ledger that it is about.", default=None)
-    first_at: DateTimeRange | None = described("Start.", default=None)
+    active: bool | None = described("True for active alarms, false for ended ones. Without it, both.", default=None)
+    kind: CodeFilter | None = described("Kind of alarm, such as ARCHIVE_FAILING.", default=None)
+    plant_code: CodeFilter | None = described("Code of the plant of the ledger that it is about.", default=None)
+    first_at: DateTimeRange | None = described("Time of the first occurrence.", default=None)
     last_at: DateTimeRange | None = described("Time of the last occurrence.", default=None)
 
     @property

@@ -22,7 +22,7 @@ ROLES_MAX: Final = 1_000
 class ViewerRole:
     """A role of the signed-in user, at one plant or in the whole group."""
 
-    role: Role = described("Role.")
+    role: Role = described("Role that was granted.")
     plant_number: strawberry.Private[int]
 
     @field("Plant where the role is valid. Null if it is valid in the whole group.")
@@ -40,16 +40,19 @@ class ViewerRole:
 class Viewer:
     """The signed-in user."""
 
-    actor: Actor = described("Actor of what you record.")
-    name: str = described("Name as printed with signatures.")
+    actor: Actor = described("You as the actor of what you record.")
+    name: str = described("Your name as printed with your signatures. Unlike the name of `actor`, it is never null.")
 
-    @field(f"Roles of the user, at most {ROLES_MAX}, by plant.")
+    @field(f"Roles of the user, at most {ROLES_MAX}, plant by plant.")
     def roles(self, info: Info) -> list[ViewerRole]:
         grants = sorted(info.context.actor.grants)[:ROLES_MAX]
         info.context.spend(len(grants))
         return [ViewerRole(role=grant.role, plant_number=grant.plant_number) for grant in grants]
 
-    @field(f"Plants that the user may see, by number. There are at most {PLANTS_MAX}.", size=FOR_EACH_ASSUMED)
+    @field(
+        f"Plants that the user may see, in the order of `plants`. There are at most {PLANTS_MAX}.",
+        size=FOR_EACH_ASSUMED,
+    )
     async def plants(self, info: Info) -> list[Plant]:
         return await plants_listed(info)
 

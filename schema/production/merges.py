@@ -21,9 +21,9 @@ from schema.production.process_records import ProcessRecord, process_written
 
 @input_type
 class MergeSourceInput:
-    """A batch at a location, with the quantity to merge. Without a quantity, all of it."""
+    """Goods of a batch at a location, to be merged."""
 
-    batch_code: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Code of the batch.")
     location_code: Code = described("Code of the location that the goods are taken from.")
     quantity: QuantityInput | None = described("Quantity. Without it, all of the batch at the location.", default=None)
 
@@ -43,11 +43,13 @@ class BatchesMerged(Recorded):
     """Batches were merged."""
 
     process: ProcessRecord = described("Process record of the merge.")
-    batch: Batch = described("New batch.")
+    batch: Batch = described("The new batch.")
 
 
 @mutation(
-    "Merge usable batches of one material into a new batch. The earliest expiry date applies.",
+    "Merge usable batches of one material into a new batch. The earliest expiry date applies. "
+    'Example: `{ sources: [{ batchCode: "SH1-260314-0001P", locationCode: "A1" }, { batchCode: '
+    '"SH1-260314-0002M", locationCode: "A1" }], locationCode: "B1" }`.',
     roles=PLANT_ONLY,
     permission=Permission.STOCK_MOVE,
     command=merges.merge_batches,

@@ -74,7 +74,7 @@ class ProcessLine(Node):
     """A quantity of a batch that entered or left a process record."""
 
     use: MaterialUse = described("Material use of the goods.")
-    quantity: Quantity = described("Quantity.")
+    quantity: Quantity = described("Quantity that entered or left.")
     occurred_at: datetime = described("Time at which the goods entered or left.")
     number: strawberry.Private[int]
 
@@ -140,18 +140,18 @@ class ProcessRecord(Node):
     """A process record, such as a production, split or merge."""
 
     kind: ProcessKind = described("Kind of process.")
-    state: ProcessState = described("State.")
-    job_order: str | None = described("Job order.")
-    segment: str | None = described("Process segment.")
-    opened_at: datetime = described("Start.")
-    closed_at: datetime | None = described("End. Null while it is open.")
+    state: ProcessState = described("State of the record.")
+    job_order: str | None = described("Number of the job order that it was run on. Null without one.")
+    segment: str | None = described("Process segment, such as MIXING (ISA-95). Null without one.")
+    opened_at: datetime = described("Time of the start.")
+    closed_at: datetime | None = described("Time of the end. Null while it is open.")
     row: strawberry.Private[ProcessRow]
 
     @field("Plant of the record.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.row.plant_id)
 
-    @field("Equipment.")
+    @field("Equipment that it ran on. Null if none was given.")
     async def equipment(self, info: Info) -> Equipment | None:
         return await Equipment.load(info, self.row.plant_id, self.row.equipment)
 
@@ -175,21 +175,21 @@ class ProcessRecord(Node):
             key=line_key, make=ProcessLine.of_output,
         )  # fmt: skip
 
-    @field("Mass balance so far.")
+    @field("Mass balance of the inputs and outputs up to now.")
     async def balance(self, info: Info) -> MassBalance:
         totals = await info.load(Permission.BATCH_READ, line_totals, self.row.id) or []
         info.context.spend(len(totals))
         return MassBalance.of(rules.mass_balance(totals))
 
-    @field("Whether you may feed goods into it now.")
+    @field("Your ability to feed goods into it now.")
     async def viewer_can_add_inputs(self, info: Info) -> Ability:
         return await ability(info, Permission.PROCESS_RUN, self.row.plant_id, self._check_open)
 
-    @field("Whether you may yield goods from it now.")
+    @field("Your ability to yield goods from it now.")
     async def viewer_can_add_outputs(self, info: Info) -> Ability:
         return await ability(info, Permission.PROCESS_RUN, self.row.plant_id, self._check_open)
 
-    @field("Whether you may close it now.")
+    @field("Your ability to close it now.")
     async def viewer_can_close(self, info: Info) -> Ability:
         async def check() -> None:
             await self._check_open()
@@ -216,16 +216,16 @@ class ProcessRecord(Node):
 
 @input_type
 class ProcessRecordFilter:
-    """Filters process records. A process record must meet all fields given here."""
+    """Filters process records. A field that is not given does not filter."""
 
-    plant_code: CodeFilter | None = described("Plant of the record.", default=None)
+    plant_code: CodeFilter | None = described("Code of the plant of the record.", default=None)
     kind: Filter[ProcessKind] | None = described("Kind of process.", default=None)
-    state: Filter[ProcessState] | None = described("State.", default=None)
-    job_order: CodeFilter | None = described("Job order.", default=None)
-    segment: CodeFilter | None = described("Process segment.", default=None)
-    equipment_code: CodeFilter | None = described("Equipment.", default=None)
-    opened_at: DateTimeRange | None = described("Start.", default=None)
-    closed_at: DateTimeRange | None = described("End.", default=None)
+    state: Filter[ProcessState] | None = described("State of the record.", default=None)
+    job_order: CodeFilter | None = described("Number of the job order.", default=None)
+    segment: CodeFilter | None = described("Process segment, such as MIXING.", default=None)
+    equipment_code: CodeFilter | None = described("Code of the equipment.", default=None)
+    opened_at: DateTimeRange | None = described("Time of the start.", default=None)
+    closed_at: DateTimeRange | None = described("Time of the end.", default=None)
 
     def criteria(self, order: Order[ProcessRecordOrderField]) -> ProcessesFilter:
         return ProcessesFilter(
@@ -279,7 +279,9 @@ async def process_record(info: Info, id: Annotated[strawberry.ID, argument(PROCE
 async def process_records(
     info: Info,
     filter: Annotated[ProcessRecordFilter | None, argument("Filter. Without it, all.")] = None,
-    order_by: Annotated[ProcessRecordOrder | None, argument("Order. Without it, newest first per plant.")] = None,
+    order_by: Annotated[
+        ProcessRecordOrder | None, argument("Order. Without it, plant by plant, the newest first.")
+    ] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[ProcessRecord]:
@@ -295,8 +297,8 @@ class OpenProcessInput(MutationInput):
     """The process to open."""
 
     kind: RunKind = described("Kind of process to open.", default=RunKind.PRODUCTION)
-    segment: str | None = described("Process segment.", default=None)
-    job_order: str | None = described("Job order of the process.", default=None)
+    segment: str | None = described("Process segment, such as MIXING (ISA-95).", default=None)
+    job_order: str | None = described("Number of the job order.", default=None)
     equipment_code: Code | None = described("Code of the equipment.", default=None)
 
     @property
@@ -323,21 +325,21 @@ class CloseProcessInput(MutationInput):
 class ProcessOpened(Recorded):
     """A process record was opened."""
 
-    process: ProcessRecord = described("Process record.")
+    process: ProcessRecord = described("Process record as it is now.")
 
 
 @object_type
 class ProcessInputsAdded(Recorded):
     """Goods were fed into a process record."""
 
-    process: ProcessRecord = described("Process record.")
+    process: ProcessRecord = described("Process record as it is now.")
 
 
 @object_type
 class ProcessClosed(Recorded):
     """A process record was closed with its mass balance."""
 
-    process: ProcessRecord = described("Process record.")
+    process: ProcessRecord = described("Process record as it is now.")
 
 
 def process_named(id: str) -> int:
@@ -346,7 +348,8 @@ def process_named(id: str) -> int:
 
 
 @mutation(
-    "Open a process record.",
+    "Open a process record. Then add inputs and outputs, and close it. "
+    'Example: `{ kind: PRODUCTION, jobOrder: "JO-17", equipmentCode: "MIX1" }`.',
     roles=PLANT_ONLY,
     permission=Permission.PROCESS_RUN,
     command=commands.open_process,
@@ -359,7 +362,9 @@ async def open_process(info: Info, input: Input[OpenProcessInput]) -> ProcessOpe
 
 
 @mutation(
-    "Feed goods from stock into an open process record. The goods must be usable and on hand.",
+    "Feed goods from stock into an open process record. The goods must be usable and on hand. "
+    'Example: `{ processId: "cHJvY2Vzcy83", lines: [{ batchCode: "SH1-260314-0001P", quantity: { amount: '
+    '"5", unit: "KGM" }, locationCode: "A1" }] }`.',
     roles=PLANT_ONLY,
     permission=Permission.PROCESS_RUN,
     command=commands.feed_process,
@@ -378,7 +383,8 @@ async def add_process_inputs(info: Info, input: Input[AddProcessInputsInput]) ->
 
 
 @mutation(
-    "Close a process record with its mass balance. It accepts nothing afterwards.",
+    "Close a process record with its mass balance. It accepts nothing afterwards. "
+    'Example: `{ processId: "cHJvY2Vzcy83" }`.',
     roles=PLANT_ONLY,
     permission=Permission.PROCESS_RUN,
     command=commands.close_process,

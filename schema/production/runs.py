@@ -30,14 +30,16 @@ class RecordProductionInput(OpenProcessInput):
         f"Inputs, with their locations. At most {LINES_MAX}.", default_factory=list
     )
     outputs: list[OutputInput] = described(f"Outputs. At most {LINES_MAX} lines in all.", default_factory=list)
-    opened_at: datetime | None = described("Start. The default is the end.", default=None)
+    opened_at: datetime | None = described(
+        "Time of the start. The default is the time of the event, which is the end.", default=None
+    )
 
 
 @object_type
 class ProductionRecorded(Recorded):
     """A run was recorded as one closed process record."""
 
-    process: ProcessRecord = described("Process record.")
+    process: ProcessRecord = described("The new process record, which is closed.")
     written: strawberry.Private[Entry]
 
     @field(f"New batches, in the order of the outputs. At most {LINES_MAX}.")
@@ -46,7 +48,10 @@ class ProductionRecorded(Recorded):
 
 
 @mutation(
-    "Record a complete run in one request, with the same checks as step by step.",
+    "Record a complete run in one request, with the same checks as step by step. "
+    'Example: `{ kind: PRODUCTION, inputs: [{ batchCode: "SH1-260314-0001P", quantity: { amount: "5", unit: '
+    '"KGM" }, locationCode: "A1" }], outputs: [{ materialCode: "FP-YOG", quantity: { amount: "5", unit: '
+    '"KGM" }, locationCode: "B1" }] }`.',
     roles=PLANT_ONLY,
     permission=Permission.PROCESS_RUN,
     command=runs.record_production,

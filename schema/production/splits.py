@@ -31,7 +31,7 @@ class SplitPartInput:
 class SplitBatchInput(MutationInput):
     """The batch to split, and its parts. The rest stays in the batch."""
 
-    batch_code: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Code of the batch.")
     location_code: Code = described("Code of the location that the parts are taken from.")
     parts: list[SplitPartInput] = described(f"Parts. Each becomes a new batch. At most {LINES_MAX}.")
 
@@ -50,7 +50,9 @@ class BatchSplit(Recorded):
 
 
 @mutation(
-    "Split parts of a usable batch into new batches. They keep its dates, grade and supplier.",
+    "Split parts of a usable batch into new batches. They keep its dates, grade and supplier. "
+    'Example: `{ batchCode: "SH1-260314-0001P", locationCode: "A1", parts: [{ quantity: { amount: "5", unit: '
+    '"KGM" }, locationCode: "B1" }] }`.',
     roles=PLANT_ONLY,
     permission=Permission.STOCK_MOVE,
     command=splits.split_batch,

@@ -35,7 +35,7 @@ enum_type(OutputUse)
 class OutputInput:
     """A new batch that a process record yields."""
 
-    material_code: Code = described("Material code.")
+    material_code: Code = described("Code of the material.")
     quantity: QuantityInput = described("Yielded quantity.")
     location_code: Code = described("Code of the location for the goods.")
     use: OutputUse = described("Material use.", default=OutputUse.PRODUCED)
@@ -43,7 +43,7 @@ class OutputInput:
     expires_on: date | None = described(
         "Last day of use. The default follows from the material's shelf life.", default=None
     )
-    grade: str | None = described("Grade.", default=None)
+    grade: str | None = described("Quality grade, such as A.", default=None)
     attributes: list[BatchAttributeInput] = described("Properties of the batch.", default_factory=list)
     aliases: list[BatchAliasInput] = described("Aliases of the batch.", default_factory=list)
 
@@ -77,7 +77,7 @@ def outputs_of(inputs: Iterable[OutputInput]) -> tuple[yields.Output, ...]:
 class AdditionInput:
     """A further quantity of a batch that the same process record made."""
 
-    batch_code: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Code of the batch.")
     quantity: QuantityInput = described("Further quantity.")
     location_code: Code = described("Code of the location for the goods.")
     use: OutputUse = described("Material use.", default=OutputUse.PRODUCED)
@@ -105,7 +105,7 @@ class AddProcessOutputsInput(MutationInput):
 class ProcessOutputsAdded(Recorded):
     """Goods were yielded by a process record."""
 
-    process: ProcessRecord = described("Process record.")
+    process: ProcessRecord = described("Process record as it is now.")
     written: strawberry.Private[Entry]
 
     @field(f"New batches, in the order of the outputs. At most {LINES_MAX}.")
@@ -114,7 +114,9 @@ class ProcessOutputsAdded(Recorded):
 
 
 @mutation(
-    "Yield outputs of an open process record to stock: new batches, additions to its batches, and returns.",
+    "Yield outputs of an open process record to stock: new batches, additions to its batches, and returns. "
+    'Example: `{ processId: "cHJvY2Vzcy83", outputs: [{ materialCode: "FP-YOG", quantity: { amount: "5", '
+    'unit: "KGM" }, locationCode: "B1" }] }`.',
     roles=PLANT_ONLY,
     permission=Permission.PROCESS_RUN,
     command=yields.yield_process,

@@ -83,7 +83,7 @@ class BatchHoldFilter:
     """Filters holds. A field that is not given does not filter."""
 
     kind: Filter[HoldKind] | None = described("Kind of hold.", default=None)
-    open: bool | None = described("True for open holds, false for lifted ones. Absent, both.", default=None)
+    open: bool | None = described("True for open holds, false for lifted ones. Without it, both.", default=None)
 
     @property
     def criteria(self) -> HoldsFilter:
@@ -115,7 +115,7 @@ async def placed_index(info: Info, batch_code: str, hold_id: str) -> int:
 class PlaceHoldInput(MutationInput):
     """The batch to hold, and the reason."""
 
-    batch_code: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Code of the batch.")
     kind: HoldKind = described("Kind of hold.", default=HoldKind.QUALITY)
     reason: str = described("Reason, in your own words.")
 
@@ -124,7 +124,7 @@ class PlaceHoldInput(MutationInput):
 class HoldPlaced(Recorded):
     """The plant's goods of a batch were put on hold."""
 
-    batch: Annotated["Batch", strawberry.lazy("schema.inventory.batches")] = described("Batch.")
+    batch: Annotated["Batch", strawberry.lazy("schema.inventory.batches")] = described("Batch that is held.")
     hold: BatchHold = described("The new hold.")
 
 

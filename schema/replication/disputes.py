@@ -57,7 +57,7 @@ class ConflictingEntry(Node):
 
     index: int = described("Index of the entry in the plant's ledger that reports the conflict.")
     event_id: str = described("Id of the event, unique across all nodes.")
-    type: EventType = described("Event type.")
+    type: EventType = described("Event type of the entry that was not applied.")
     key: str = described("Key of the subject: a batch code or a process record id.")
     actor: Actor = described("Actor of the entry that was not applied.")
     occurred_at: datetime = described("Time of the event.")
@@ -67,7 +67,9 @@ class ConflictingEntry(Node):
     open: bool = described("True while it needs an operator.")
     settlement: str | None = described("Action taken, as the user described it. Null while it is open.")
     settled_by: Actor | None = described("User who settled it. Null while it is open, or if it settled itself.")
-    settled_at: datetime | None = described("Time of settlement by a user.")
+    settled_at: datetime | None = described(
+        "Time of the settlement by a user. Null while it is open, or if it settled itself."
+    )
     number: strawberry.Private[int]
     row: strawberry.Private[DisputeRow]
 
@@ -138,11 +140,11 @@ async def conflicting_entry(
 class ConflictingEntryFilter:
     """Filters conflicting entries. A field that is not given does not filter."""
 
-    open: bool | None = described("True for open ones, false for settled ones. Absent, both.", default=None)
-    plant_code: CodeFilter | None = described("Plant of the ledger.", default=None)
-    type: CodeFilter | None = described("Event type.", default=None)
-    key: CodeFilter | None = described("Key of the subject.", default=None)
-    actor_code: CodeFilter | None = described("Actor of the entry that was not applied.", default=None)
+    open: bool | None = described("True for open ones, false for settled ones. Without it, both.", default=None)
+    plant_code: CodeFilter | None = described("Code of the plant of the ledger.", default=None)
+    type: CodeFilter | None = described("Event type of the entry that was not applied.", default=None)
+    key: CodeFilter | None = described("Key of the subject: a batch code or a process record id.", default=None)
+    actor_code: CodeFilter | None = described("Code of the actor of the entry that was not applied.", default=None)
     occurred_at: DateTimeRange | None = described("Time of the event.", default=None)
 
     def criteria(self, order: Order[ConflictingEntryOrderField]) -> DisputesFilter:
@@ -165,14 +167,16 @@ class ConflictingEntryOrder(Ordering):
 
 
 @query(
-    "Lists conflicting entries of ledgers that you may read, plant by plant.",
+    "Lists conflicting entries of the ledgers that you may read.",
     permission=Permission.LEDGER_READ,
 )
 async def conflicting_entries(
     info: Info,
     *,
     filter: Annotated[ConflictingEntryFilter | None, argument("Filter. Without it, all.")] = None,
-    order_by: Annotated[ConflictingEntryOrder | None, argument("Order. Without it, the oldest first.")] = None,
+    order_by: Annotated[
+        ConflictingEntryOrder | None, argument("Order. Without it, plant by plant, the oldest first.")
+    ] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[ConflictingEntry]:
@@ -199,7 +203,8 @@ class ConflictingEntrySettled(Recorded):
 
 
 @mutation(
-    "Settle a conflicting entry after the correct facts were recorded. It changes no goods.",
+    "Settle a conflicting entry after the correct facts were recorded. It changes no goods. "
+    'Example: `{ conflictingEntryId: "ZGlzcHV0ZS8xLzQy", reason: "Counted, and recorded anew" }`.',
     roles=PLANT_ONLY,
     permission=Permission.DISPUTE_SETTLE,
     command=settle,

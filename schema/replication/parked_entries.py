@@ -9,7 +9,7 @@ from auth.permissions import Permission
 from plants.commands.replication.parked_entries import ParkedEntry as EntryOrder
 from plants.commands.replication.parked_entries import retry_entry, skip_entry
 from plants.rules.replication.refusals import ENTRY_NOT_PARKED
-from plants.rules.values.refusals import Refusal
+from plants.rules.values.refusals import NOT_STATED, Refusal
 from plants.store.ledger.entries import HUB_LOG
 from plants.store.replication.parked_entries import (
     BY_INDEX,
@@ -124,11 +124,11 @@ class SkippedEntry(Node):
     """An entry of a plant that an administrator excluded from the hub's tables."""
 
     index: int = described(INDEX)
-    type: EventType = described("Event type.")
+    type: EventType = described("Event type, such as BatchReceived.")
     error: str = described(ERROR)
     reason: str = described("Reason of the decision.")
-    skipped_by: Actor = described("Decider.")
-    printed_name: str = described("Name of the decider at that time.")
+    skipped_by: Actor = described("User who decided.")
+    printed_name: str = described("Name of the decider as printed with the signature.")
     skipped_at: datetime = described("Time of the decision.")
     leaf_hash: Sha256 = described("Leaf hash of the entry.")
     number: strawberry.Private[int]
@@ -169,10 +169,10 @@ async def _find_skipped(info: Info, place: tuple[int, int]) -> SkippedEntry | No
 class ParkedEntryFilter:
     """Filters parked entries. A field that is not given does not filter."""
 
-    state: Filter[ParkedState] | None = described("State.", default=None)
-    plant_code: CodeFilter | None = described("Plant of the ledger.", default=None)
-    type: CodeFilter | None = described("Event type.", default=None)
-    key: CodeFilter | None = described("Key of the subject.", default=None)
+    state: Filter[ParkedState] | None = described("State of the entry.", default=None)
+    plant_code: CodeFilter | None = described("Code of the plant of the ledger.", default=None)
+    type: CodeFilter | None = described("Event type, such as BatchReceived.", default=None)
+    key: CodeFilter | None = described("Key of the subject: a batch code or a process record id.", default=None)
 
     def criteria(self, order: Order[ParkedOrderField]) -> ParkedEntriesFilter:
         state, plant = criterion(self.state), criterion(self.plant_code)
@@ -183,9 +183,9 @@ class ParkedEntryFilter:
 class SkippedEntryFilter:
     """Filters skipped entries. A field that is not given does not filter."""
 
-    plant_code: CodeFilter | None = described("Plant of the ledger.", default=None)
-    type: CodeFilter | None = described("Event type.", default=None)
-    skipped_by_code: CodeFilter | None = described("Decider.", default=None)
+    plant_code: CodeFilter | None = described("Code of the plant of the ledger.", default=None)
+    type: CodeFilter | None = described("Event type, such as BatchReceived.", default=None)
+    skipped_by_code: CodeFilter | None = described("Code of the user who decided.", default=None)
     skipped_at: DateTimeRange | None = described("Time of the decision.", default=None)
 
     def criteria(self, order: Order[ParkedOrderField]) -> SkippedEntriesFilter:
@@ -204,7 +204,7 @@ class ParkedEntryOrder(Ordering):
         return Order(self.field, self.direction)
 
 
-OrderBy = Annotated[ParkedEntryOrder | None, argument("Order. Without it, by plant and position.")]
+OrderBy = Annotated[ParkedEntryOrder | None, argument("Order. Without it, plant by plant, the oldest first.")]
 
 
 @query(
@@ -277,11 +277,12 @@ class EntrySkipped(Recorded):
 
 
 def _order(input: RetryParkedEntryInput | SkipParkedEntryInput) -> EntryOrder:
-    return EntryOrder(*named("parkedEntryId", "parked", input.parked_entry_id, ENTRY_NOT_PARKED, plant="—"))
+    return EntryOrder(*named("parkedEntryId", "parked", input.parked_entry_id, ENTRY_NOT_PARKED, plant=NOT_STATED))
 
 
 @mutation(
-    "Retry a parked entry now, with the entries that wait for it.",
+    "Retry a parked entry now, with the entries that wait for it. "
+    'Example: `{ parkedEntryId: "cGFya2VkLzEvNDI", reason: "The hub was upgraded" }`.',
     roles=HUB_ONLY,
     permission=Permission.PARKED_DECIDE,
     command=retry_entry,
@@ -294,7 +295,8 @@ async def retry_parked_entry(info: Info, input: Input[RetryParkedEntryInput]) ->
 
 
 @mutation(
-    "Skip a parked entry for good, also in rebuilds. It stays in the plant's ledger.",
+    "Skip a parked entry for good, also in rebuilds. It stays in the plant's ledger. "
+    'Example: `{ parkedEntryId: "cGFya2VkLzEvNDI", reason: "Corrected at the plant" }`.',
     roles=HUB_ONLY,
     permission=Permission.PARKED_DECIDE,
     command=skip_entry,

@@ -27,7 +27,7 @@ PlantStatus = tuple[PlantSeen, PlantReplication]
 class ReplicationStatus:
     """Replication status of one plant."""
 
-    plant: Plant = described("Plant.")
+    plant: Plant = described("Plant that the status is of.")
     replication: Replication = described("Replication status.")
 
     @classmethod
@@ -48,7 +48,7 @@ class ReplicationEvent:
 class ReplicationStatusFilter:
     """Filters the replication status of plants. A field that is not given does not filter."""
 
-    plant_code: CodeFilter | None = described("Plant code.", default=None)
+    plant_code: CodeFilter | None = described("Code of the plant.", default=None)
     state: Filter[ReplicationState] | None = described("State of replication.", default=None)
 
     def passes(self, status: PlantStatus) -> bool:

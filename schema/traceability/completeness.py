@@ -36,7 +36,7 @@ class PlantWatermark:
     lag_seconds: int | None = described("Age of that time in seconds. Null if nothing was ever signed.")
     number: strawberry.Private[int]
 
-    @field("Plant.")
+    @field("Plant of the ledger.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.number)
 

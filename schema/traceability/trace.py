@@ -58,7 +58,7 @@ class TraceInput:
     job_orders: list[str] = described("Job orders, for the process records run on them.", default_factory=list)
     customer_orders: list[str] = described("Orders of customers, for the shipments on them.", default_factory=list)
     customer_codes: list[Code] = described("Customer codes, for everything shipped to them.", default_factory=list)
-    direction: TraceDirection = described("Direction.", default=TraceDirection.BOTH)
+    direction: TraceDirection = described("Direction of the trace. The default is BOTH.", default=TraceDirection.BOTH)
 
     @property
     def start(self) -> Start:
@@ -79,16 +79,16 @@ class TraceInput:
 class TracedBatchFilter:
     """Filters the batches of a trace. One plant's goods of the batch must meet all fields given here."""
 
-    code: CodeFilter | None = described("Batch code.", default=None)
-    material_code: CodeFilter | None = described("Material code.", default=None)
+    code: CodeFilter | None = described("Code of the batch.", default=None)
+    material_code: CodeFilter | None = described("Code of the material.", default=None)
     distance: IntRange | None = described("Number of process steps from the start.", default=None)
     plant_code: CodeFilter | None = described("Plant that knows the batch.", default=None)
     disposition: Filter[Disposition] | None = described("Disposition of the plant's goods.", default=None)
     on_hold: bool | None = described(
-        "True for goods with an open hold, false for goods without one. Absent, both.", default=None
+        "True for goods with an open hold, false for goods without one. Without it, both.", default=None
     )
     in_stock: bool | None = described(
-        "True for goods on hand, false for goods that are used up. Absent, both.", default=None
+        "True for goods on hand, false for goods that are used up. Without it, both.", default=None
     )
 
     def criteria(self, of: TracedBatchesFilter) -> TracedBatchesFilter:
@@ -108,7 +108,7 @@ class TracedBatchFilter:
 class Trace:
     """A trace: everything that is reachable from its start, without a depth limit."""
 
-    direction: TraceDirection = described("Direction.")
+    direction: TraceDirection = described("Direction of the trace.")
     query: strawberry.Private[TraceQuery]
 
     @field(f"Names for which you may see nothing, at most {NAMES_MAX}.")

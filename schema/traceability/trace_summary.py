@@ -26,7 +26,7 @@ enum_type(PlaceKind)
 class TraceShare:
     """Traced batches of one material and disposition at one plant."""
 
-    material_code: Code = described("Material code.")
+    material_code: Code = described("Code of the material at the plant.")
     disposition: Disposition = described("Disposition of the plant's goods.")
     known_count: int = described("Number of batches that the plant knows.")
     batch_count: int = described(
@@ -36,7 +36,7 @@ class TraceShare:
     on_hand: Quantity = described("Quantity on hand at the plant.")
     row: strawberry.Private[Share]
 
-    @field("Plant.")
+    @field("Plant that the figures are of.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.row.plant_id)
 
@@ -64,10 +64,10 @@ class TraceDelivery:
     customer_code: Code = described("Customer code at the plant.")
     shipment_count: int = described("Number of shipments.")
     batch_count: int = described("Number of batches.")
-    quantity: Quantity = described("Quantity.")
+    quantity: Quantity = described("Shipped quantity, over all these batches.")
     row: strawberry.Private[Delivered]
 
-    @field("Plant.")
+    @field("Plant that the figures are of.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.row.plant_id)
 
@@ -95,7 +95,7 @@ class TraceFlow:
     quantity: Quantity = described("Quantity, over all batches in the unit.")
     number: strawberry.Private[int]
 
-    @field("Plant.")
+    @field("Plant that the figures are of.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.number)
 

@@ -55,7 +55,7 @@ class TracedBatch:
     batch_id: strawberry.ID = described("Id of the batch, for `node`.")
     code: BatchCode | None = described("Code on its label.")
     distance: int = described("Number of process steps from the start.")
-    material_code: Code | None = described("Material code of the batch.")
+    material_code: Code | None = described("Code of the material of the batch.")
     disposition: Disposition | None = described("Disposition of its goods, as its origin stated it.")
     quantity_made: Quantity | None = described("Quantity that was made or received at its origin.")
     produced_at: datetime | None = described("Time of production.")
@@ -117,10 +117,12 @@ class TracedProcess:
     node_id: strawberry.ID = described("Id of the process record, shipment or transfer, for `node`.")
     kind: ProcessKind = described("Kind of process.")
     distance: int = described("Number of process steps from the start.")
-    opened_at: datetime = described("Start.")
-    segment: str | None = described("Process segment.")
-    job_order: str | None = described("Job order. Null for a shipment.")
-    customer_order: str | None = described("Order of the customer. Null unless it is a shipment.")
+    opened_at: datetime = described("Time of the start.")
+    segment: str | None = described("Process segment, such as MIXING (ISA-95). Null without one.")
+    job_order: str | None = described("Number of the job order. Null without one, and for a shipment.")
+    customer_order: str | None = described(
+        "Number of the order of the customer. Null without one, and unless it is a shipment."
+    )
     row: strawberry.Private[ProcessRow]
 
     @field("Plant of the record. Of a transfer, the source if you may see it.")
@@ -175,7 +177,7 @@ class TraceLink:
     target_id: strawberry.ID = described("Id of the node that the goods enter.")
     into_process: bool = described("True for goods that enter the process, false for goods that leave it.")
     use: MaterialUse = described("Material use of the goods.")
-    quantity: Quantity = described("Quantity.")
+    quantity: Quantity = described("Quantity that entered or left.")
     occurred_at: datetime = described("Time at which the goods entered or left.")
     entry_index: int = described("Index of the entry in the plant's ledger that recorded it.")
     row: strawberry.Private[TracedEdge]

@@ -17,10 +17,13 @@ from graphql import (
     GraphQLSchema,
     GraphQLUnionType,
     NullValueNode,
+    ValuesOfCorrectTypeRule,
     get_named_type,
     get_nullable_type,
     is_leaf_type,
+    parse,
     print_ast,
+    validate,
 )
 
 from tests.house.sources import ROOT
@@ -110,7 +113,37 @@ def unplaced_refusals(schema: GraphQLSchema) -> Iterator[str]:
                     yield f"{one.name}.{name}"
 
 
-VERBS: Final = frozenset(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/glossary.md").read_text("utf-8"), re.MULTILINE))
+EXAMPLE: Final = re.compile(r"\bExample[^`]*`([\[{].*?[\]}])`")
+"""An example of the input of a mutation, in its description."""
+
+
+def unexampled_mutations(schema: GraphQLSchema) -> Iterator[str]:
+    """The description of a mutation has an example: its input without `requestId`, or the commands of `submit`."""
+    assert schema.mutation_type is not None
+    for name, field in schema.mutation_type.fields.items():
+        argument = "commands" if name == SUBMIT else "input"
+        kind, found = get_named_type(field.args[argument].type), EXAMPLE.search(field.description or "")
+        text = "{}" if found is None else found[1]
+        if isinstance(kind, GraphQLInputObjectType) and "requestId" in kind.fields:
+            text = text.replace("{", '{ requestId: "…", ', 1)
+        document = parse(f"mutation {{ {name}({argument}: {text}) {{ __typename }} }}")
+        if validate(schema, document, [ValuesOfCorrectTypeRule]):
+            yield name
+
+
+GLOSSARY: Final = (ROOT / "docs/glossary.md").read_text("utf-8")
+
+
+def unexplained_nodes(schema: GraphQLSchema) -> Iterator[str]:
+    """The glossary has each kind of node: a row for its words, or its name where a row explains it."""
+    for one in own_types(schema):
+        if isinstance(one, GraphQLObjectType) and "Node" in {each.name for each in one.interfaces}:
+            words = re.sub(r"(?<=.)(?=[A-Z])", " ", one.name).lower()
+            if f"| {words} |" not in GLOSSARY and f"`{one.name}`" not in GLOSSARY:
+                yield one.name
+
+
+VERBS: Final = frozenset(re.findall(r"^\| `(\w+)` \|", GLOSSARY, re.MULTILINE))
 """The verbs of mutations, from the table in the glossary."""
 
 

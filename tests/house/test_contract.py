@@ -18,6 +18,8 @@ from tests.house.contract_rules import (
     odd_orders,
     odd_pages,
     unbounded_lists,
+    unexampled_mutations,
+    unexplained_nodes,
     unlisted_verbs,
     unmarked_members,
     unmirrored_filters,
@@ -47,8 +49,9 @@ type BatchUnknown implements Refusal {
 }
 type SubmittedCommand { recorded: Recorded refusal: Refusal }
 type Mutation {
+  "Moves. Example: `{ code: 1 }`."
   moveBatch(input: MoveInput!, validateOnly: Boolean! = false): MoveResult!
-  "One for each command."
+  "One for each command. Example: `[{ code: 1 }]`."
   submit(commands: [MoveInput!]!): [SubmittedCommand!]!
 }
 """
@@ -192,6 +195,29 @@ BREACHES: Final[dict[Rule, tuple[str, list[str]]]] = {
         """type BatchUnknown implements Refusal { code: String! }
         type Mutation { feedProcess(input: MoveInput!): MoveResult! moved(input: MoveInput!): MoveResult! }""",
         ["feedProcess", "moved"],
+    ),
+    unexampled_mutations: (
+        """type BatchUnknown implements Refusal { code: String! }
+        input CountInput { requestId: String! code: BatchCode! unit: Unit }
+        enum Unit { KGM }
+        type Mutation {
+          "Moves." moveBatch(input: MoveInput!): MoveResult!
+          "Example: `{ batch: 1 }`." splitBatch(input: MoveInput!): MoveResult!
+          "Example of a count: `{ code: 1, unit: KGM }`." countStock(input: CountInput!): MoveResult!
+          "Example: `{ code: 1, lot: 2 }`." moveStock(input: CountInput!): MoveResult!
+          "Example: `{ code: 1, unit: LTR }`." scrapStock(input: CountInput!): MoveResult!
+          "Example: `[{ name: 1 }]`." submit(commands: [MoveInput!]!): [MoveResult!]!
+        }""",
+        ["moveBatch", "splitBatch", "moveStock", "scrapStock", "submit"],
+    ),
+    unexplained_nodes: (
+        """type BatchUnknown implements Refusal { code: String! }
+        interface Node { id: ID! }
+        type LedgerEntry implements Node { id: ID! }
+        type ParkedEntry implements Node { id: ID! }
+        type LostPallet implements Node { id: ID! }
+        type Mutation { move(input: MoveInput!): MoveResult! }""",
+        ["LostPallet"],
     ),
     unplaced_refusals: (
         """type BatchUnknown implements Refusal { code: String! path: [String] }

@@ -195,7 +195,7 @@ class Person:
 
 
 def mutation_document(mutation: str, wanted: str, *, at_plants: bool = False) -> str:
-    """Return the text of a mutation with one input, and plants beside it if it is one of headquarters.
+    """Return the text of a mutation with one input, and with plants if it is one of headquarters.
 
     It asks for a refusal's code and message too.
     """

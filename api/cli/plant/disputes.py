@@ -22,7 +22,7 @@ from plants.store.replication.disputes import DisputeRow, DisputesFilter, Disput
 LISTED = 100
 COLLISIONS_SHOWN = 5
 app = typer.Typer(
-    help=_("Disputed entries, which a repair kept but could not apply."),
+    help=_("Conflicting entries, which a repair kept but could not apply."),
     no_args_is_help=True,
 )
 
@@ -30,13 +30,13 @@ app = typer.Typer(
 @app.command("list")
 def show(
     home: Home,
-    ended: Annotated[bool, typer.Option("--all", help="List settled disputes too.")] = False,
+    ended: Annotated[bool, typer.Option("--all", help="List settled entries too.")] = False,
     first: Annotated[int, typer.Option("--first", min=1, help="Maximum number of entries to list.")] = LISTED,
     as_json: AsJson = False,
 ) -> None:
-    """List the disputed entries, oldest first, with their conflicts. At the hub it lists those of all plants.
+    """List the conflicting entries, oldest first, with their conflicts. At the hub it lists those of all plants.
 
-    Run it when `doctor` reports disputed entries.
+    Run it when `doctor` reports conflicting entries.
 
     Example:  batchloom plant disputes list --home sh1
     """
@@ -63,7 +63,9 @@ def settle(
     dispute: Annotated[
         int,
         typer.Argument(
-            metavar="DISPUTE", min=0, help="Number of the dispute, as `batchloom plant disputes list` shows it."
+            metavar="DISPUTE",
+            min=0,
+            help="Number of the conflicting entry, as `batchloom plant disputes list` shows it.",
         ),
     ],
     *,
@@ -71,7 +73,7 @@ def settle(
         str, typer.Option(help="Action that was taken, or the reason why none is needed. It is recorded in the ledger.")
     ],
 ) -> None:
-    """Remove a disputed entry from the worklist. This changes no stock.
+    """Remove a conflicting entry from the worklist. This changes no stock.
 
     Record first what is right, as a receipt, a count or a correction.
 
@@ -85,7 +87,7 @@ def settle(
             settle_dispute(session, Settlement(dispute, reason), actor=actor.author, call=call)
 
         node.writer.write(write)
-    CONSOLE.print(marked("[green]✓[/] Dispute {dispute} is settled.", dispute=dispute))
+    CONSOLE.print(marked("[green]✓[/] Conflicting entry {dispute} is settled.", dispute=dispute))
 
 
 def _lines(row: DisputeRow) -> list[str]:

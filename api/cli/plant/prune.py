@@ -35,8 +35,8 @@ def prune(
     """Remove the bodies of old entries that the hub has cosigned and archived. Hashes and searched columns stay.
 
     Use it to make a plant's store smaller. Entries younger than `keep_bodies_days` (at least 31 days), open change
-    requests, disputed entries and all later ones keep their bodies. The hub is asked first; nothing is removed while it
-    is away.
+    requests, conflicting entries and all later ones keep their bodies. The hub is asked first; nothing is removed while
+    it is away.
 
     Example:  batchloom plant prune --home sh1 --dry-run
     """
@@ -99,7 +99,7 @@ def _print_result(node: Node, found: Bounds, count: int, size: int, *, done: boo
     CONSOLE.print(
         marked(
             "  cosigned by the hub {cosigned}, archived {archived}, old enough {old}, before the "
-            "first open request or dispute {unreferenced}",
+            "first open request or conflicting entry {unreferenced}",
             cosigned=found.cosigned,
             archived=found.archived,
             old=found.old,

@@ -221,7 +221,7 @@ def _digest(rows: Rows, call: CommandContext) -> str:
 
 
 def _content(change: Change) -> str:
-    """Return a change as JSON. What it does not give is left out."""
+    """Return a change as JSON, without the fields that it does not give."""
     return json.dumps(dict(_given(asdict(change).items())), ensure_ascii=False)
 
 

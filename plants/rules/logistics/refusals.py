@@ -4,7 +4,7 @@ from typing import Final
 
 from plants.rules.values.refusals import BATCH, Datum, DatumKind, message, refusal
 
-TRANSFER: Final = Datum("Transfer.", DatumKind.TRANSFER, "transfer_id")
+TRANSFER: Final = Datum("Id of the transfer.", DatumKind.TRANSFER, "transfer_id")
 
 LABEL_CONTRADICTS: Final = message(
     "LABEL_CONTRADICTS", "what it says of batch {batch} contradicts what is known here. Ask the sender"

@@ -1,10 +1,10 @@
-"""Saves of many rows of master data: states, outcomes and what a refused row means for the others."""
+"""Saves of many rows of master data: states, outcomes and the effect of a refused row on the others."""
 
 from plants.rules.values.enums import DescribedEnum
 
 
 class OnRefusal(DescribedEnum):
-    """What a refused row means for the other rows."""
+    """Effect of a refused row on the other rows."""
 
     REJECT_ALL = "REJECT_ALL", "All rows are saved or none is."
     SKIP_ROW = "SKIP_ROW", "The refused row is left out, and the other rows are saved."

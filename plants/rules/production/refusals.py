@@ -10,7 +10,7 @@ BATCH_OF_OTHER_PROCESS: Final = refusal(
     "BATCH_OF_OTHER_PROCESS",
     "Batch {batch} was not made in this process record. Declare the output as a new batch.",
     batch=BATCH,
-    process=Datum("Process record.", DatumKind.PROCESS, "process_id"),
+    process=Datum("Id of the process record.", DatumKind.PROCESS, "process_id"),
 )
 MATERIAL_DIFFERS: Final = refusal(
     "MATERIAL_DIFFERS",
@@ -23,10 +23,10 @@ PROCESS_CLOSED: Final = refusal(
     "PROCESS_CLOSED",
     "This process record is closed. Open a new one or correct the closing entry.",
     type_name="ProcessAlreadyClosed",
-    process=Datum("Process record.", DatumKind.PROCESS, "process_id"),
+    process=Datum("Id of the process record.", DatumKind.PROCESS, "process_id"),
 )
 PROCESS_UNKNOWN: Final = refusal(
     "PROCESS_UNKNOWN",
     "This process record is not known here. Check its id.",
-    process=Datum("Process record in the request.", DatumKind.PROCESS, "process_id"),
+    process=Datum("Id of the process record in the request.", DatumKind.PROCESS, "process_id"),
 )

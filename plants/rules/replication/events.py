@@ -147,7 +147,7 @@ ENTRY_DISPUTED: Final = Event(
     EntryDisputed,
     "An entry of the plant conflicts with adopted ones; it is kept whole and not applied.",
 )
-DISPUTE_SETTLED: Final = Event("DisputeSettled", DisputeSettled, "An operator settled a disputed entry.")
+DISPUTE_SETTLED: Final = Event("DisputeSettled", DisputeSettled, "An operator settled a conflicting entry.")
 BODIES_PRUNED: Final = Event(
     "BodiesPruned", BodiesPruned, "The plant deleted its own copies of old entry bodies; hub and archive keep them."
 )

@@ -4,17 +4,17 @@ from typing import Final
 
 from plants.rules.values.refusals import ENTRY, Datum, DatumKind, refusal
 
-DISPUTE: Final = Datum("Index of the disputed entry.", DatumKind.INTEGER, "disputed_entry_index")
+DISPUTE: Final = Datum("Index of the conflicting entry.", DatumKind.INTEGER, "disputed_entry_index")
 
 DISPUTE_SETTLED: Final = refusal(
     "DISPUTE_SETTLED",
-    "Disputed entry {dispute} was settled already. Nothing was changed again.",
+    "Conflicting entry {dispute} was settled already. Nothing was changed again.",
     type_name="DisputeAlreadySettled",
     dispute=DISPUTE,
 )
 DISPUTE_UNKNOWN: Final = refusal(
     "DISPUTE_UNKNOWN",
-    "There is no disputed entry {dispute} here. Look at the list of disputes again.",
+    "There is no conflicting entry {dispute} here. Look at the list of conflicting entries again.",
     dispute=DISPUTE,
 )
 ENTRY_NOT_PARKED: Final = refusal(

@@ -236,6 +236,9 @@ class _Kept:
         return True
 
 
+NOT_STATED: Final = "—"
+"""Stands in a text for a datum that the refusal cannot know. In an answer such a datum is null."""
+
 CODE_SHOWN_MAX: Final = 40
 """Characters of an unknown code that a refusal quotes."""
 

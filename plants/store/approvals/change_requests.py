@@ -104,10 +104,10 @@ def proposal_in(asked: ChangeRequestRow, batch: str) -> Proposal:
 
 
 class ChangeRequestOrderField(DescribedEnum):
-    """Field by which change requests are ordered."""
+    """Field to order change requests by."""
 
-    INDEX = "INDEX", "Plant by plant, in the order in which they were requested there."
-    REQUESTED_AT = "REQUESTED_AT", "By the time of the request, whatever the plant."
+    INDEX = "INDEX", "The plant, and within it the order in which the changes were requested."
+    REQUESTED_AT = "REQUESTED_AT", "The time of the request."
 
 
 AS_REQUESTED: Final = Order(ChangeRequestOrderField.INDEX)

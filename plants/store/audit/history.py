@@ -28,9 +28,9 @@ Position = tuple[int, int]
 
 
 class LedgerEntryOrderField(DescribedEnum):
-    """Field by which ledger entries are ordered."""
+    """Field to order ledger entries by."""
 
-    RECORDED = "RECORDED", "Ledger by ledger, in the order in which the entries were recorded."
+    RECORDED = "RECORDED", "The ledger, and within it the order in which the entries were recorded."
 
 
 BY_POSITION: Final = Order(LedgerEntryOrderField.RECORDED)

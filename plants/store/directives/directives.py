@@ -62,10 +62,10 @@ def plants_with(session: Session, batches: Iterable[DirectedBatch]) -> set[int]:
 
 
 class HubDirectiveOrderField(DescribedEnum):
-    """Field by which directives are ordered."""
+    """Field to order directives by."""
 
-    INDEX = "INDEX", "Plant by plant, in the order in which they were sent to the plant."
-    DIRECTED_AT = "DIRECTED_AT", "By the time at which they were sent, whatever the plant."
+    INDEX = "INDEX", "The addressed plant, and within it the order in which the directives were sent."
+    DIRECTED_AT = "DIRECTED_AT", "The time at which they were sent."
 
 
 AS_SENT: Final = Order(HubDirectiveOrderField.INDEX)

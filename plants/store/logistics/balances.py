@@ -1,4 +1,4 @@
-"""Balances of transfers: what both sides state of each batch, in one row."""
+"""Balances of transfers: the statements of both sides about each batch, in one row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -129,7 +129,7 @@ def open_transfers(
 
 
 def open_transfers_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, OpenTransfer]:
-    """Return those of the transfers that are not settled, by id. Whether one is overdue does not matter."""
+    """Return those of the transfers that are not settled, by id, overdue or not."""
     sql, values = _open(reads, scope, OpenTransfersFilter(overdue_us=0))
     rows = reads.rows(f"{sql} AND {in_list(reads, 'transfer_id', 'ids')}", values | {"ids": as_array(reads, ids)})
     return {transfer: OpenTransfer(transfer, OpenState(state), since_us) for transfer, state, since_us in rows}

@@ -61,9 +61,9 @@ PARKED: Final = message(
 
 
 class AlarmOrderField(DescribedEnum):
-    """Field by which alarms are ordered."""
+    """Field to order alarms by."""
 
-    LAST_AT = "LAST_AT", "By the time of the last occurrence."
+    LAST_AT = "LAST_AT", "The time of the last occurrence."
 
 
 NEWEST_FIRST: Final = Order(AlarmOrderField.LAST_AT, OrderDirection.DESCENDING)

@@ -76,9 +76,9 @@ def open_disputes(session: Session, plant: int) -> int:
 
 
 class ConflictingEntryOrderField(DescribedEnum):
-    """Field by which conflicting entries are ordered."""
+    """Field to order conflicting entries by."""
 
-    RECORDED = "RECORDED", "Plant by plant, in the order in which the conflicts were recorded."
+    RECORDED = "RECORDED", "The plant, and within it the order in which the conflicts were recorded."
 
 
 AS_RECORDED: Final = Order(ConflictingEntryOrderField.RECORDED)

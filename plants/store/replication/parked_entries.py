@@ -108,9 +108,9 @@ class ParkedState(DescribedEnum):
 
 
 class ParkedOrderField(DescribedEnum):
-    """Field by which parked or skipped entries are ordered."""
+    """Field to order parked or skipped entries by."""
 
-    INDEX = "INDEX", "Plant by plant, in the order of the plant's ledger."
+    INDEX = "INDEX", "The plant, and within it the order of its ledger."
 
 
 BY_INDEX: Final = Order(ParkedOrderField.INDEX)

@@ -162,15 +162,15 @@ async def test_refused_then_nothing_has_changed(plant: Served, parted: tuple[Gro
         (OPERATOR, 7, {}, "en", "NOT_PERMITTED", None),
         (person(7, (2, Role.QUALITY)), 7, {}, "en", "NOT_PERMITTED", None),
         (DIRECTOR, 7, {}, "en", "NOT_PERMITTED", None),
-        (QUALITY, 6, {}, "zh", "DISPUTE_SETTLED", "争议条目 6 已处理，未重复变更。"),
-        (QUALITY, 5, {}, "zh", "DISPUTE_UNKNOWN", "此处没有争议条目 5，请重新查看争议列表。"),
+        (QUALITY, 6, {}, "zh", "DISPUTE_SETTLED", "冲突条目 6 已处理，未重复变更。"),
+        (QUALITY, 5, {}, "zh", "DISPUTE_UNKNOWN", "此处没有冲突条目 5，请重新查看冲突条目列表。"),
         (
             QUALITY,
             -1,
             {},
             "en",
             "DISPUTE_UNKNOWN",
-            "There is no disputed entry -1 here. Look at the list of disputes again.",
+            "There is no conflicting entry -1 here. Look at the list of conflicting entries again.",
         ),
         (QUALITY, 7, {"reason": " "}, "en", "TEXT_INVALID", None),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from infra.messages import term
+from infra.messages import Language, term, translate
 
 UNIT_NAMES: Final[Mapping[str, str]] = {
     "KGM": term("unit_name", "kilogram"),
@@ -33,3 +33,9 @@ UNIT_NAMES: Final[Mapping[str, str]] = {
     "DZN": term("unit_name", "dozen"),
 }
 """English names by code. `translate` words them in other languages, with the context `unit_name`."""
+
+
+def unit_name(code: str, language: Language) -> str | None:
+    """Return the name of a built-in unit, or None for a code that only a plant can define."""
+    name = UNIT_NAMES.get(code)
+    return None if name is None else translate(name, language, context="unit_name")
