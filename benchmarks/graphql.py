@@ -29,7 +29,7 @@ from infra.settings import Settings
 from plants.rules.identification.codes import plant_of
 from plants.rules.values.instants import instant_micros
 from plants.rules.values.quantities import parse_micro
-from schema.engine.nodes import read_id
+from schema.engine.node_ids import read_kind, read_parts
 
 USER: Final = "bench"
 READY_SECONDS_MAX: Final = 300
@@ -127,6 +127,7 @@ def _edge(shown: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _number(node: str) -> int:
-    found = read_id("batch", node) or read_id("process", node)
-    assert found is not None
-    return int(found[0])
+    """Return the number in the id of a batch, process record, transfer or shipment."""
+    parts = read_parts(read_kind(node) or "", (int,), node)
+    assert parts is not None
+    return int(parts[0])

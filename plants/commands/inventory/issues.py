@@ -65,8 +65,8 @@ def issue(
                 movements.append(movement)
         for (code, location), parts in wanted.items():
             one, amounts = goods[code], [micro for _, micro in parts]
-            short, _ = parts[first_short(one.on_hand.get(location, 0), amounts)]
-            with refusals.at(field, short, "quantity"):
+            short = 0 if len(parts) == 1 else first_short(one.on_hand.get(location, 0), amounts)
+            with refusals.at(field, parts[short][0], "quantity"):
                 one.check_on_hand(location, Quantity(sum(amounts), one.unit))
     return Issued(movements, goods)
 

@@ -6,6 +6,7 @@ A refusal holds a code and data. `infra.messages.word` makes a text of it in the
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Self
 
@@ -157,7 +158,7 @@ class Refusal(Exception):
 
 
 class _Within:
-    """The block of `within`. Commands enter many, so it is no generator."""
+    """The block of `within`. It keeps no state, so blocks of one path share it: commands enter many."""
 
     __slots__ = ("_path",)
 
@@ -173,6 +174,7 @@ class _Within:
             _begin_paths(error, self._path)
 
 
+@lru_cache(256)
 def within(*path: str | int) -> _Within:
     """Put these fields and indexes of the input before the path of a refusal that the block raises."""
     return _Within(path)
