@@ -27,6 +27,7 @@ from infra.messages import SOURCE, Language, find_language
 from infra.writer import Writer
 from plants.rules.identification.refusals import CODE_TAKEN
 from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.values.actors import AuthorKind, author_kind
 from plants.rules.values.instants import micros
 from plants.rules.values.refusals import NOTHING_CHANGES, RULE_PRINTABLE, TEXT_INVALID, Refusal, message
 
@@ -34,6 +35,7 @@ FAILURES_BEFORE_LOCK_OUT: Final = 5
 LOCK_OUT_SECONDS: Final = 900
 PERSON_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}", re.ASCII)
 PERSON_ID_RULE: Final = message("RULE_PERSON_ID", "2 to 40 of a-z, 0-9, dot, underscore and hyphen")
+PERSON_ID_FREE: Final = message("RULE_PERSON_ID_FREE", "a name other than “{person}”: ledgers record a program by it")
 ROLE_RULE: Final = message("RULE_ROLE", "one of {roles}")
 PERSON_DISABLED: Final = message("PERSON_DISABLED", "{person} is disabled already")
 PERSON_ENABLED: Final = message("PERSON_ENABLED", "{person} is not disabled")
@@ -57,12 +59,14 @@ def add_person(
 ) -> None:
     """Add an employee without password or roles, administered by one plant, or by the group when its number is 0.
 
-    Raises NotPermitted, or Refusal: TEXT_INVALID for an invalid id or name, CODE_TAKEN for an id in use, also by a
-    disabled person.
+    Raises NotPermitted, or Refusal: TEXT_INVALID for an invalid id or name or an id that ledgers use for programs,
+    CODE_TAKEN for an id in use, also by a disabled person.
     """
     require(actor, Permission.PERSON_ADMINISTER, plant_number)
     if not PERSON_ID.fullmatch(person_id):
         raise Refusal(TEXT_INVALID, field="person", rule=PERSON_ID_RULE())
+    if author_kind(person_id) is not AuthorKind.PERSON:
+        raise Refusal(TEXT_INVALID, field="person", rule=PERSON_ID_FREE(person=person_id))
     name = printed_name.strip()
     if not 0 < len(name) <= PRINTED_NAME_CHARACTERS_MOST or not name.isprintable():
         raise Refusal(TEXT_INVALID, field="name", rule=RULE_PRINTABLE(length_max=PRINTED_NAME_CHARACTERS_MOST))

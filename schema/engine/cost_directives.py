@@ -13,6 +13,7 @@ import strawberry
 from graphql import (
     GraphQLArgument,
     GraphQLField,
+    GraphQLInputType,
     GraphQLInterfaceType,
     GraphQLNamedType,
     GraphQLObjectType,
@@ -49,7 +50,8 @@ DEFINITION: Final = "strawberry-definition"
         Location.SCALAR,
     ],
     name="cost",
-    description="Weight of a type or field in the cost of an operation. Without it, an object weighs 1 and a field 0.",
+    description="Weight of a type or field in the cost of an operation. Without it, an object weighs 1 and a field 0. "
+    "On a list of an input, it is the weight of each element.",
 )
 class Cost:
     """Weight of a type or a field."""
@@ -91,7 +93,7 @@ def output_fields(made: GraphQLSchema) -> Iterator[tuple[GraphQLNamedType, str, 
             yield from ((one, name, field) for name, field in one.fields.items())
 
 
-def returns_list(kind: GraphQLOutputType) -> bool:
+def returns_list(kind: GraphQLInputType | GraphQLOutputType) -> bool:
     """Return True for a list type, nullable or not."""
     return is_list_type(kind.of_type if is_non_null_type(kind) else kind)
 

@@ -1,8 +1,8 @@
 """The static cost of an operation.
 
 The cost is the type cost of the GraphQL cost specification (section 5.3.2.1) plus the weights of the fields that have
-@cost. It is an upper bound of the objects in the answer. A page counts with the `first` of the request. A field that
-@skip or @include leaves out costs nothing.
+@cost. It is an upper bound of the objects in the answer. A page counts with the `first` of the request. A list in an
+input that has @cost counts with its length. A field that @skip or @include leaves out costs nothing.
 """
 
 from collections import Counter
@@ -18,20 +18,27 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLField,
+    GraphQLInputField,
+    GraphQLInputObjectType,
     GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
     IntValueNode,
     ListTypeNode,
     ListValueNode,
+    NamedTypeNode,
     NonNullTypeNode,
+    NullValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
     ValueNode,
     VariableNode,
     get_named_type,
+    get_nullable_type,
     is_leaf_type,
+    value_from_ast_untyped,
 )
 
 from schema.engine.cost_directives import DEFINITION, Cost, ListSize, output_fields, returns_list
@@ -39,6 +46,8 @@ from schema.engine.limits import PAGE_MAX, KeptDocument
 
 CACHED_COSTS: Final = 2_048
 LIST_ASSUMED: Final = 100  # without @listSize
+GIVEN_COUNTED_MAX: Final = 10_000
+"""Elements of a given list that a cost counts. No operation accepts more."""
 INTROSPECTION: Final = {"__schema": 100, "__type": 10}
 
 Value = int | bool | None
@@ -50,7 +59,7 @@ class Price:
     """Cost of one field: its weight, the weight of its type, and the size of its list, 1 where it returns no list.
 
     An argument with the name in `slicing` replaces the size. With `sized`, the size is that of these fields of the
-    returned object.
+    returned object. Each element of the lists in `given` adds its weight: argument, field of its input, and weight.
     """
 
     weight: int
@@ -59,6 +68,7 @@ class Price:
     size: int
     slicing: str | None
     sized: tuple[str, ...]
+    given: tuple[tuple[str, str, int], ...]
 
 
 @lru_cache(8)
@@ -74,12 +84,12 @@ def operation_cost(
     schema: GraphQLSchema, document: DocumentNode, name: str | None, variables: Mapping[str, Any]
 ) -> int:
     """Return the cost of an operation of a valid document."""
-    return _cost(schema, document, name, _sizes(_operation(document, name), variables))
+    return _cost(schema, document, name, _sizes(schema, _operation(document, name), variables))
 
 
 def kept_cost(schema: GraphQLSchema, kept: KeptDocument, name: str | None, variables: Mapping[str, Any]) -> int:
     """Return the cost of an operation of a valid document, kept for the document and the sizes in its variables."""
-    return _kept_cost(schema, kept, name, _sizes(_operation(kept.node, name), variables))
+    return _kept_cost(schema, kept, name, _sizes(schema, _operation(kept.node, name), variables))
 
 
 @lru_cache(CACHED_COSTS)
@@ -102,18 +112,48 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
     )
 
 
-def _sizes(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Values:
-    """Return the values of the variables that can change a cost: of the types Int and Boolean, and lengths of lists."""
+def _sizes(schema: GraphQLSchema, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Values:
+    """Return the values of the variables that can change a cost: of the types Int and Boolean, and lengths of lists.
+
+    The length of a list with @cost in the input `$input` is that of the name `input.rows`.
+    """
     found: list[tuple[str, Value]] = []
     for one in operation.variable_definitions or ():
-        kind = one.type.type if isinstance(one.type, NonNullTypeNode) else one.type
-        if getattr(getattr(kind, "name", None), "value", None) in {"Int", "Boolean"}:
-            name = one.variable.name.value
-            given = variables[name] if name in variables else _literal(one.default_value)
+        kind, name = one.type.type if isinstance(one.type, NonNullTypeNode) else one.type, one.variable.name.value
+        given = variables[name] if name in variables else _default(one.default_value)
+        if isinstance(kind, ListTypeNode):
+            found.append((name, _length(given)))
+            continue
+        assert isinstance(kind, NamedTypeNode)
+        if kind.name.value in {"Int", "Boolean"}:
             found.append((name, _plain(given)))
-        elif isinstance(kind, ListTypeNode) and isinstance(variables.get(one.variable.name.value), list):
-            found.append((one.variable.name.value, min(len(variables[one.variable.name.value]), PAGE_MAX)))
+        elif isinstance(given, Mapping):
+            lists = _weighed_lists(schema).get(kind.name.value, {})
+            found += ((f"{name}.{field}", _length(given.get(field))) for field in lists)
     return tuple(found)
+
+
+@lru_cache(8)
+def _weighed_lists(schema: GraphQLSchema) -> Mapping[str, Mapping[str, int]]:
+    """Return the weights of the lists in inputs that have @cost, by input type and field."""
+    kinds = (one for one in schema.type_map.values() if isinstance(one, GraphQLInputObjectType))
+    return {one.name: found for one in kinds if (found := _lists_of(one))}
+
+
+def _lists_of(kind: GraphQLInputObjectType) -> dict[str, int]:
+    weights = ((name, _weight(field, 0)) for name, field in kind.fields.items() if returns_list(field.type))
+    return {name: weight for name, weight in weights if weight}
+
+
+def _length(given: object) -> int | None:
+    """Return the length of a given list. A single value becomes a list of one; null has no length."""
+    if given is None:
+        return None
+    return min(len(given), GIVEN_COUNTED_MAX) if isinstance(given, list) else 1
+
+
+def _default(node: ValueNode | None) -> object:
+    return None if node is None else value_from_ast_untyped(node)
 
 
 def _plain(value: object) -> Value:
@@ -130,7 +170,7 @@ def _literal(node: ValueNode | None) -> Value:
     if isinstance(node, IntValueNode):
         return _plain(int(node.value))
     if isinstance(node, ListValueNode):
-        return min(len(node.values), PAGE_MAX)
+        return len(node.values)
     return node.value if isinstance(node, BooleanValueNode) else None
 
 
@@ -195,15 +235,30 @@ class _Count:
         price = self._prices[owner][name]
         size = sized[name] if name in sized else self._size(price, nodes[0])
         within = [one.selection_set for one in nodes if one.selection_set is not None]
+        weight = price.weight + sum(each * self._given(nodes[0], name, field) for name, field, each in price.given)
         if price.sized:
-            return price.weight + price.type_weight + self.of(within, price.kind, dict.fromkeys(price.sized, size))
-        return price.weight + size * (price.type_weight + self.of(within, price.kind, {}))
+            return weight + price.type_weight + self.of(within, price.kind, dict.fromkeys(price.sized, size))
+        return weight + size * (price.type_weight + self.of(within, price.kind, {}))
+
+    def _given(self, node: FieldNode, name: str, field: str) -> int:
+        """Return the length of a list in the input that this argument gives."""
+        given = next((one.value for one in node.arguments or () if one.name.value == name), None)
+        if isinstance(given, VariableNode):
+            return self._values.get(f"{given.name.value}.{field}") or 0
+        if not isinstance(given, ObjectValueNode):
+            return 0
+        rows = next((one.value for one in given.fields if one.name.value == field), None)
+        if rows is None or isinstance(rows, NullValueNode):
+            return 0
+        if isinstance(rows, VariableNode | ListValueNode):
+            return self._value(rows) or 0
+        return 1
 
     def _size(self, price: Price, node: FieldNode) -> int:
         for argument in node.arguments or ():
             if argument.name.value == price.slicing:
                 value = self._value(argument.value)
-                return price.size if value is None else value
+                return price.size if value is None else min(value, PAGE_MAX)
         return price.size
 
 
@@ -211,17 +266,23 @@ def _price(field: GraphQLField) -> Price:
     kind = get_named_type(field.type)
     weights = _weight(field, 0), _weight(kind, 0 if is_leaf_type(kind) else 1)
     size = next((one for one in _directives(field) if isinstance(one, ListSize)), None)
+    given = tuple(
+        (name, *one)
+        for name, argument in field.args.items()
+        if isinstance(wanted := get_nullable_type(argument.type), GraphQLInputObjectType)
+        for one in _lists_of(wanted).items()
+    )
     if size is None:
-        return Price(*weights, kind, LIST_ASSUMED if returns_list(field.type) else 1, None, ())
+        return Price(*weights, kind, LIST_ASSUMED if returns_list(field.type) else 1, None, (), given)
     # An absent argument of a directive is UNSET, and false.
     (slicing,) = size.slicing_arguments or (None,)
-    return Price(*weights, kind, size.assumed_size or LIST_ASSUMED, slicing, tuple(size.sized_fields or ()))
+    return Price(*weights, kind, size.assumed_size or LIST_ASSUMED, slicing, tuple(size.sized_fields or ()), given)
 
 
-def _directives(declared: GraphQLField | GraphQLNamedType) -> Sequence[object]:
+def _directives(declared: GraphQLField | GraphQLInputField | GraphQLNamedType) -> Sequence[object]:
     found: Sequence[object] = getattr(declared.extensions.get(DEFINITION), "directives", None) or ()
     return found
 
 
-def _weight(declared: GraphQLField | GraphQLNamedType, usual: int) -> int:
+def _weight(declared: GraphQLField | GraphQLInputField | GraphQLNamedType, usual: int) -> int:
     return next((int(one.weight) for one in _directives(declared) if isinstance(one, Cost)), usual)

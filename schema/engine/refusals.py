@@ -29,6 +29,7 @@ from plants.rules.values.refusals import (
     AMOUNT_TOO_PRECISE,
     FURTHER_MAX,
     LINES_INVALID,
+    NOT_STATED,
     NOTHING_CHANGES,
     TEXT_INVALID,
     TIME_IN_FUTURE,
@@ -78,6 +79,13 @@ def _decimal(text: str) -> ExactDecimal:
     return ExactDecimal(text)
 
 
+def _plant_code(text: str) -> PlantCode:
+    """Return a plant's code. Raises ValueError where the refusal knows none."""
+    if text == NOT_STATED:
+        raise ValueError(text)
+    return PlantCode(text)
+
+
 def _id(kind: str) -> Callable[[str], strawberry.ID]:
     """Return how a datum becomes a node's id: a number of ours, or the text that a client sent as an id."""
     return lambda text: node_id(kind, int(text)) if text.isdecimal() else strawberry.ID(text)
@@ -91,7 +99,7 @@ TYPES: Final[Mapping[DatumKind, tuple[Any, Callable[[str], Any]]]] = {
     DatumKind.INSTANT: (datetime, parse_instant),
     DatumKind.UUID: (RequestId, RequestId),
     DatumKind.BATCH_CODE: (BatchCode, BatchCode),
-    DatumKind.PLANT_CODE: (PlantCode, PlantCode),
+    DatumKind.PLANT_CODE: (PlantCode, _plant_code),
     DatumKind.PROCESS: (strawberry.ID, _id("process")),
     DatumKind.TRANSFER: (strawberry.ID, _id("transfer")),
     DatumKind.HOLD_KIND: (Annotated["HoldKind", strawberry.lazy("schema.quality.holds")], HoldKind),

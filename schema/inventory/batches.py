@@ -357,7 +357,9 @@ async def batch_numbered(info: Info, number: int) -> Batch | None:
 
 async def batches_stated(info: Info, entry: Entry) -> list[Batch]:
     """Return the batches that an entry states, in its order."""
-    found = await gather(*(batch_coded(info, one["code"]) for one in entry.payload.get("batches", ())))
+    stated = entry.payload.get("batches", ())
+    info.context.spend(len(stated))
+    found = await gather(*(batch_coded(info, one["code"]) for one in stated))
     return [required(one) for one in found]
 
 

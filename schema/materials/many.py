@@ -22,6 +22,7 @@ from plants.rules.values.actors import Author
 from plants.rules.values.refusals import LINES_INVALID, RefusalCode
 from plants.store.materials.saves import save_by_request
 from schema.engine.context import Info, required
+from schema.engine.cost_directives import weighing
 from schema.engine.fields import described, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import PLANT_ONLY, mutation
@@ -38,6 +39,7 @@ from schema.materials.units import UnitRowInput
 
 AT_ONCE_MAX: Final = 1_000
 """The limit of rows that are run before the answer. More rows are run after it."""
+ROW_WEIGHT: Final = 4  # of a row that is written together with others
 
 
 @object_type
@@ -133,7 +135,8 @@ def _input(kind: Kind) -> type:
         namespace["__annotations__"] = {"rows": list[kind.row], "on_refusal": OnRefusal}  # type: ignore[name-defined]  # a type at run time
         namespace["__module__"] = __name__
         namespace["rows"] = strawberry.field(
-            description=f"Rows in the order in which they are saved, at most {ROWS_MAX:,}."
+            description=f"Rows in the order in which they are saved, at most {ROWS_MAX:,}.",
+            directives=weighing(ROW_WEIGHT),
         )
         namespace["on_refusal"] = strawberry.field(description="Effect of a refused row on the others.")
 

@@ -2,15 +2,17 @@
 
 from datetime import datetime
 
+import strawberry
+
 from auth.permissions import Permission
 from plants.commands.production import runs
 from plants.rules.identification.refusals import BATCH_CODE_INVALID
 from plants.rules.inventory.refusals import ALIAS_TAKEN
-from plants.rules.ledger.events import LINES_MAX
+from plants.rules.ledger.events import LINES_MAX, Entry
 from plants.rules.materials.refusals import NOT_DEFINED
 from schema.engine.context import Info
 from schema.engine.entries import Recorded, RecordedEntry
-from schema.engine.fields import described, input_type, object_type
+from schema.engine.fields import described, field, input_type, object_type
 from schema.engine.inputs import Input
 from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.refusals import AMOUNTS, TAKING
@@ -38,7 +40,11 @@ class ProductionRecorded(Recorded):
     """A run was recorded as one closed process record."""
 
     process: ProcessRecord = described("The new process record, which is closed.")
-    batches: list[Batch] = described(f"New batches, in the order of the outputs. At most {LINES_MAX}.")
+    written: strawberry.Private[Entry]
+
+    @field(f"New batches, in the order of the outputs. At most {LINES_MAX}.")
+    async def batches(self, info: Info) -> list[Batch]:
+        return await batches_stated(info, self.written)
 
 
 @mutation(
@@ -66,5 +72,4 @@ async def record_production(info: Info, input: Input[RecordProductionInput]) -> 
     )
     entry = await info.write(runs.record_production, order, input)
     process = await process_written(info, entry.payload["process"]["id"])
-    made = await batches_stated(info, entry)
-    return ProductionRecorded(entry=RecordedEntry.of(entry), process=process, batches=made)
+    return ProductionRecorded(entry=RecordedEntry.of(entry), process=process, written=entry)

@@ -1,13 +1,15 @@
 """Splitting batches."""
 
+import strawberry
+
 from auth.permissions import Permission
 from plants.commands.production import splits
 from plants.rules.identification.refusals import BATCH_CODE_INVALID
-from plants.rules.ledger.events import LINES_MAX
+from plants.rules.ledger.events import LINES_MAX, Entry
 from plants.rules.materials.refusals import NOT_DEFINED
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
-from schema.engine.fields import described, input_type, object_type
+from schema.engine.fields import described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.quantities import QuantityInput
@@ -40,7 +42,11 @@ class BatchSplit(Recorded):
 
     process: ProcessRecord = described("Process record of the split.")
     batch: Batch = described("The split batch.")
-    parts: list[Batch] = described(f"New batches, in the order of the parts. At most {LINES_MAX}.")
+    written: strawberry.Private[Entry]
+
+    @field(f"New batches, in the order of the parts. At most {LINES_MAX}.")
+    async def parts(self, info: Info) -> list[Batch]:
+        return await batches_stated(info, self.written)
 
 
 @mutation(
@@ -65,5 +71,5 @@ async def split_batch(info: Info, input: Input[SplitBatchInput]) -> BatchSplit:
         entry=RecordedEntry.of(entry),
         process=await process_written(info, entry.payload["process"]["id"]),
         batch=required(await batch_coded(info, input.batch_code)),
-        parts=await batches_stated(info, entry),
+        written=entry,
     )

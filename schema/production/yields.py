@@ -9,14 +9,14 @@ from auth.permissions import Permission
 from plants.commands.production import yields
 from plants.rules.identification.refusals import BATCH_CODE_INVALID
 from plants.rules.inventory.refusals import ALIAS_TAKEN, BATCH_UNKNOWN, STOCK_SHORT
-from plants.rules.ledger.events import LINES_MAX
+from plants.rules.ledger.events import LINES_MAX, Entry
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.production.process_records import OutputUse
 from plants.rules.production.refusals import BATCH_OF_OTHER_PROCESS, PROCESS_CLOSED, PROCESS_UNKNOWN
 from plants.rules.values.refusals import LINES_INVALID, Refusals
 from schema.engine.context import Info
 from schema.engine.entries import Recorded, RecordedEntry
-from schema.engine.fields import described, enum_type, input_type, object_type
+from schema.engine.fields import described, enum_type, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.quantities import QuantityInput
@@ -106,7 +106,11 @@ class ProcessOutputsAdded(Recorded):
     """Goods were yielded by a process record."""
 
     process: ProcessRecord = described("Process record as it is now.")
-    batches: list[Batch] = described(f"New batches, in the order of the outputs. At most {LINES_MAX}.")
+    written: strawberry.Private[Entry]
+
+    @field(f"New batches, in the order of the outputs. At most {LINES_MAX}.")
+    async def batches(self, info: Info) -> list[Batch]:
+        return await batches_stated(info, self.written)
 
 
 @mutation(
@@ -138,5 +142,6 @@ async def add_process_outputs(info: Info, input: Input[AddProcessOutputsInput]) 
         tuple(one.line for one in input.returns),
     )
     entry = await info.write(yields.yield_process, order, input)
-    process, made = await process_written(info, number), await batches_stated(info, entry)
-    return ProcessOutputsAdded(entry=RecordedEntry.of(entry), process=process, batches=made)
+    return ProcessOutputsAdded(
+        entry=RecordedEntry.of(entry), process=await process_written(info, number), written=entry
+    )

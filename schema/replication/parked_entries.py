@@ -9,7 +9,7 @@ from auth.permissions import Permission
 from plants.commands.replication.parked_entries import ParkedEntry as EntryOrder
 from plants.commands.replication.parked_entries import retry_entry, skip_entry
 from plants.rules.replication.refusals import ENTRY_NOT_PARKED
-from plants.rules.values.refusals import Refusal
+from plants.rules.values.refusals import NOT_STATED, Refusal
 from plants.store.ledger.entries import HUB_LOG
 from plants.store.replication.parked_entries import (
     BY_INDEX,
@@ -277,7 +277,7 @@ class EntrySkipped(Recorded):
 
 
 def _order(input: RetryParkedEntryInput | SkipParkedEntryInput) -> EntryOrder:
-    return EntryOrder(*named("parkedEntryId", "parked", input.parked_entry_id, ENTRY_NOT_PARKED, plant="—"))
+    return EntryOrder(*named("parkedEntryId", "parked", input.parked_entry_id, ENTRY_NOT_PARKED, plant=NOT_STATED))
 
 
 @mutation(

@@ -11,6 +11,7 @@ from sqlmodel import select
 from auth.actors import GROUP, Actor, Grant, Role
 from auth.passwords import HashedPassword
 from auth.people import (
+    PERSON_ID,
     add_person,
     disable_person,
     enable_person,
@@ -22,9 +23,11 @@ from auth.permissions import NotPermitted
 from auth.store import Person, RoleGrant
 from infra.clock import FixedClock
 from infra.database import Session, Store
+from infra.messages import word
 from infra.writer import Writer
 from plants.rules.identification.refusals import CODE_TAKEN
 from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.values.actors import SYSTEM
 from plants.rules.values.refusals import NOTHING_CHANGES, TEXT_INVALID, Refusal, RefusalCode
 from tests.auth.conftest import PASSWORD
 from tests.auth.staff import NOW_S, add, enter, everything, person_actor
@@ -39,6 +42,7 @@ from tests.auth.staff import NOW_S, add, enter, everything, person_actor
         ("李伟", "Li", TEXT_INVALID, "person"),
         ("x" * 41, "Li", TEXT_INVALID, "person"),
         ("system:cli", "Li", TEXT_INVALID, "person"),
+        ("system", "Li", TEXT_INVALID, "person"),
         ("wang", "  ", TEXT_INVALID, "name"),
         ("wang", "Li\nWei", TEXT_INVALID, "name"),
         ("wang", "x" * 81, TEXT_INVALID, "name"),
@@ -68,6 +72,17 @@ def test_given_an_id_or_name_that_cannot_be_one_then_nobody_is_added(
             )
         )
     assert (refused.value.code, refused.value.data["field"]) == (code, field)
+    assert everything(store) == []
+
+
+def test_given_the_id_of_a_program_then_the_refusal_says_why_in_both_languages(
+    store: Store, writer: Writer, clock: FixedClock, administrator: Actor
+) -> None:
+    assert PERSON_ID.fullmatch(SYSTEM.person)
+    with pytest.raises(Refusal) as refused:
+        add(writer, administrator, clock, SYSTEM.person, 1)
+    assert word(refused.value, "en") == "The person must be a name other than “system”: ledgers record a program by it."
+    assert word(refused.value, "zh") == "工号必须为：“system”以外的名称，账本以它记录程序。"
     assert everything(store) == []
 
 

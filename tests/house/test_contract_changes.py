@@ -20,7 +20,6 @@ input MoveInput { batchCode: String! to: String! }
 type Query { batch(code: String!): String batches(first: Int = 50): [Disposition!]! scrapped: Scrapped }
 type Mutation { move(input: MoveInput!): MoveResult! }
 """
-RETYPED: Final = "Field Query.batch changed type from String to Int."
 
 
 @pytest.mark.parametrize("role", Role)

@@ -18,8 +18,8 @@ from tests.house.sources import ROOT, Source, dotted, sources
 CONFIDENCE_MIN: Final = 60  # percent; the lowest at which vulture reports functions, classes and variables
 TESTS: Final = ("tests", "benchmarks")
 REGISTERING: Final = (
-    "@*.callback", "@*.command", "@*.fixture", "@*.hookimpl", "@*.listens_for", "@*field", "@findable",
-    "@job", "@model_validator", "@mutation", "@query", "@subscription",
+    "@*.callback", "@*.command", "@*.fixture", "@*.hookimpl", "@*.listens_for", "@*field", "@derived", "@export",
+    "@findable", "@job", "@model_validator", "@mutation", "@query", "@subscription",
 )  # fmt: skip
 """Decorators that hand a function to a library or a registry, which calls it."""
 DECLARING_BASES: Final = frozenset({"BaseModel", "SQLModel", "TypeDecorator", "TypedDict"})
@@ -36,6 +36,7 @@ ALLOWED: Final = {
     "IMPORT_RUN": "awaits its mutation: the command line imports as the operator of the machine",
     "TABLES": "importing the modules declares their tables to SQLModel",
     "TERMS": "the catalogue of messages collects its terms",
+    "__signature__": "inspect reads it of a function",
     "_heap": "the scheduler of Celery keeps its order in it",
     "_value_": "enum reads it of a member",
     "branch_labels": "Alembic reads it of a revision",
@@ -44,6 +45,7 @@ ALLOWED: Final = {
     "carrier": "the digest of a request reads every field of an order",
     "change_password": "awaits its command and mutation",
     "decode_json": "Strawberry calls it for each WebSocket message",
+    "deliver_all": "awaits the workload that compares the nodes with the model",
     "depends_on": "Alembic reads it of a revision",
     "disable_person": "awaits its command and mutation",
     "do_POST": "http.server calls it for each POST",
@@ -64,6 +66,7 @@ ALLOWED: Final = {
     "on_stream_result": "Strawberry calls it for each result of a subscription",
     "on_validate": "Strawberry calls it around validation",
     "on_ws_connect": "Strawberry calls it for each WebSocket",
+    "predict": "awaits the workload that compares the nodes with the model",
     "process_errors": "Strawberry calls it with the errors of an operation",
     "pytest_report_header": "pytest calls it",
     "pytestmark": "pytest reads it of a module",

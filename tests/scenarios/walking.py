@@ -2,44 +2,66 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, NamedTuple
 
+import httpx2
 from graphql import (
-    GraphQLAbstractType,
     GraphQLArgument,
     GraphQLField,
     GraphQLInputField,
     GraphQLInputObjectType,
-    GraphQLObjectType,
     GraphQLSchema,
     build_client_schema,
     get_introspection_query,
     get_named_type,
+    get_nullable_type,
     is_abstract_type,
     is_leaf_type,
     is_list_type,
     is_required_argument,
+    parse,
 )
 
-from tests.scenarios.processes import Person
+from infra.roles import Role
+from schema.engine.contracts import contract
+from schema.engine.costs import operation_cost
+from schema.engine.limits import COST_MAX
+from tests.scenarios.processes import HUB, Person
 
 LEVELS: Final = 3
 PASSED_OVER: Final = frozenset({"edges", "lagSeconds"})
 """Fields that say again what `nodes` says, and what grows with the clock alone."""
-LISTED: Final = 25
-PAGE: Final = 2
-"""The sizes of pages: of a list, and of lists below it or of what a question finds. The cost has a limit."""
+LISTED: Final = 20
+"""The size of a page of a list that is read to its end."""
+PAGE: Final = 5
+"""The size of a page of a list inside another."""
+FOUND: Final = 2
+"""The size of a page of what a question finds."""
+NESTED: Final = f"(first: {PAGE})"
+PIECE_COST_MAX: Final = 20_000
+"""The largest cost of one document: what costs more is asked in pieces."""
+AT_EVERY_LEVEL: Final = frozenset({"nodes", "pageInfo"})
+"""Parts of a page, which is no level of its own."""
 SPENT: Final = re.compile(r'"spent":\d+,"left":\d+,"resetAt":"[^"]*"')
 """The part of an answer that grows with each request: what was spent so far."""
 
+Tree = dict[str, "Tree"]
+"""A selection: each field with its arguments, and what is selected below it."""
+
 
 class Pair(NamedTuple):
-    """A value that names something of another plant, and one like it that names nothing."""
+    """A value that names something of another plant, and one like it that names nothing.
+
+    `kind` is the type of the thing, where its type says what can be selected.
+    """
 
     theirs: Any
     nobodys: Any
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,73 +76,166 @@ class Question:
 
     def answers(self, person: Person) -> tuple[bytes, bytes]:
         """Return both answers, with the names that were asked for made alike."""
-        sent = (person.post(self.document, given).content.decode() for given in (self.theirs, self.nobodys))
+        sent = (post(person, self.document, given).content.decode() for given in (self.theirs, self.nobodys))
         first, second = (SPENT.sub("", text) for text in sent)
         for theirs, nobodys in self.swapped:
             first, second = first.replace(theirs, "?"), second.replace(nobodys, "?")
         return first.encode(), second.encode()
 
 
-def served_schema(person: Person) -> GraphQLSchema:
-    """Return the schema as the node describes it to somebody who may see it."""
-    answer = person.ask(get_introspection_query(descriptions=False))
-    return build_client_schema(answer)  # type: ignore[arg-type]
+def post(person: Person, document: str, variables: Mapping[str, Any]) -> httpx2.Response:
+    """Send an operation, again after the wait that the node demands of a person who has spent the budget."""
+    answer = person.post(document, variables)
+    while "Retry-After" in answer.headers:
+        time.sleep(int(answer.headers["Retry-After"]))
+        answer = person.post(document, variables)
+    return answer
 
 
-def questions(schema: GraphQLSchema, named: Mapping[str, list[Pair]]) -> Iterator[Question]:
-    """Yield a question for every query and argument; `named` gives the values by the argument's type or name."""
-    assert schema.query_type is not None
-    for name, one in schema.query_type.fields.items():
-        for selection in selections(schema, one):
-            yield from _questions(name, one, selection, named)
+Write = Callable[[int, Tree], str]
+"""Returns the document with this selection of the answer, for pages of this size."""
 
 
-def plain(schema: GraphQLSchema) -> Iterator[tuple[str, str]]:
-    """Yield every query that can be asked without arguments, with its text."""
-    assert schema.query_type is not None
-    for name, one in schema.query_type.fields.items():
-        if not any(is_required_argument(argument) for argument in one.args.values()):
-            for selection in selections(schema, one):
-                page = f"(first: {LISTED})" if "first" in one.args else ""
-                yield name, f"{{ {name}{page} {selection} }}"
+@dataclass(frozen=True)
+class Walk:
+    """The schema as a node describes it to a person. `priced` is the same schema with the costs of its fields."""
+
+    schema: GraphQLSchema
+    priced: GraphQLSchema
+
+    @classmethod
+    def of(cls, person: Person) -> "Walk":
+        """Ask a node for its schema."""
+        described = build_client_schema(person.ask(get_introspection_query(descriptions=False)))  # type: ignore[arg-type]
+        role = Role.HUB if person.node.code == HUB else Role.PLANT
+        return cls(described, contract(role)._schema)  # noqa: SLF001 -- the built schema.
+
+    @property
+    def queries(self) -> Mapping[str, GraphQLField]:
+        assert self.schema.query_type is not None
+        fields: Mapping[str, GraphQLField] = self.schema.query_type.fields
+        return fields
+
+    def questions(self, named: Mapping[str, list[Pair]]) -> Iterator[Question]:
+        """Yield a question for every query and argument; `named` gives the values by the argument's type or name."""
+        documents: dict[Any, list[str]] = {}
+        for name, one in self.queries.items():
+            trees = self._trees(one, listed=3)
+            for title, whole in _arguments(one, named):
+                kinds = trees.keys() & {pair.kind for pair in whole.values()} or trees.keys()
+                for kind in kinds:
+                    key = name, kind, tuple(whole)
+                    if key not in documents:
+                        write = partial(_asking, name, one, whole)
+                        documents[key] = self._pieces(trees[kind], write, _given(whole))
+                    for document in documents[key]:
+                        yield _question(f"{name}({title}) {kind}", document, whole)
+
+    def plain(self) -> Iterator[tuple[str, str]]:
+        """Yield every query that can be asked without arguments, with its text. That of a list takes `$after`."""
+        for name, one in self.queries.items():
+            if not any(is_required_argument(argument) for argument in one.args.values()):
+                for tree in self._trees(one, listed=2).values():
+                    yield from ((name, text) for text in self._pieces(tree, partial(_listing, name, one), {}))
+
+    def read(self, person: Person) -> Iterator[tuple[str, Any]]:
+        """Yield the answers to every plain query, a list page by page to its end."""
+        for name, text in self.plain():
+            given = {"after": None} if "$after" in text else {}
+            is_more = True
+            while is_more:
+                answer = post(person, text, given).json()
+                assert "errors" not in answer, (text, answer["errors"])
+                yield name, answer["data"]
+                is_more = bool(given) and answer["data"][name]["pageInfo"]["hasNextPage"]
+                given = {"after": answer["data"][name]["pageInfo"]["endCursor"]} if is_more else given
+
+    def _trees(self, one: GraphQLField, *, listed: int) -> Mapping[str, Tree]:
+        """Return what can be selected of a field, by the type that the answer may have."""
+        kind = get_named_type(one.type)
+        if is_abstract_type(kind):
+            possible = self.schema.get_possible_types(kind)
+            return {
+                each.name: {"__typename": {}, f"... on {each.name}": self._tree(each, LEVELS - 1, listed)}
+                for each in possible
+            }
+        return {kind.name: self._tree(kind, LEVELS, listed)}
+
+    def _tree(self, kind: Any, levels: int, listed: int) -> Tree:
+        """Return a selection that deep. A list without pages counts as `listed` levels: it costs its maximum."""
+        if is_leaf_type(kind):
+            return {}
+        tree: Tree = {"__typename": {}}
+        if is_abstract_type(kind):
+            possible = self.schema.get_possible_types(kind)
+            return tree | {f"... on {each.name}": {"id": {}} for each in possible if "id" in each.fields}
+        for name, one in kind.fields.items():
+            inner = get_named_type(one.type)
+            needed = any(is_required_argument(argument) for argument in one.args.values())
+            deeper = not is_leaf_type(inner) and levels <= 0 and name not in AT_EVERY_LEVEL
+            if not (name in PASSED_OVER or needed or deeper):
+                page = NESTED if "first" in one.args else ""
+                steps = 0 if name in AT_EVERY_LEVEL else listed if is_list_type(get_nullable_type(one.type)) else 1
+                tree[f"{name}{page}"] = self._tree(inner, levels - steps, listed)
+        return tree
+
+    def _pieces(self, tree: Tree, write: Write, variables: Mapping[str, Any]) -> list[str]:
+        """Return documents that select a tree together, each below the limit of cost, with pages as large as fit.
+
+        Raises StopIteration for a list in lists that is above the limit with pages of one: nobody may ask for it.
+        """
+
+        def cost(text: str) -> int:
+            return operation_cost(self.priced, parse(text), None, variables)
+
+        found = []
+        for part in _parts(tree, lambda one: cost(write(LISTED, one)) <= PIECE_COST_MAX):
+            texts = (write(LISTED, part), write(PAGE, part), write(1, part).replace(NESTED, "(first: 1)"))
+            found.append(next(text for text in texts if cost(text) <= COST_MAX))
+        return found
 
 
-def selections(schema: GraphQLSchema, one: GraphQLField) -> list[str]:
-    """Return what can be selected of a field: a text for each type that the answer may have."""
-    kind = get_named_type(one.type)
-    if is_abstract_type(kind):
-        return [
-            f"{{ __typename ... on {each.name} {_selection(schema, each, LEVELS - 1)} }}"
-            for each in _types(schema, kind)
-        ]
-    return [_selection(schema, kind, LEVELS)]
+def _parts(tree: Tree, fits: Callable[[Tree], bool]) -> Iterator[Tree]:
+    """Yield parts of a selection that fit, each with the plain fields of its place.
 
-
-def _types(schema: GraphQLSchema, kind: GraphQLAbstractType) -> list[GraphQLObjectType]:
-    return list(schema.get_possible_types(kind))
-
-
-def _selection(schema: GraphQLSchema, kind: Any, levels: int) -> str:
-    if is_leaf_type(kind):
-        return ""
-    parts = ["__typename"]
-    if is_abstract_type(kind):
-        parts += [f"... on {each.name} {{ id }}" for each in _types(schema, kind) if "id" in each.fields]
-        return f"{{ {' '.join(parts)} }}"
-    for name, one in kind.fields.items():
-        inner = get_named_type(one.type)
-        needed = any(is_required_argument(argument) for argument in one.args.values())
-        if name in PASSED_OVER or needed or (not is_leaf_type(inner) and levels <= 0):
+    Plain fields that do not fit by themselves are a part too.
+    """
+    if fits(tree):
+        yield tree
+        return
+    plain = {name: below for name, below in tree.items() if not below or name == "pageInfo"}
+    part, is_new = plain, False
+    for name, below in tree.items():
+        if name in plain:
             continue
-        # A page is no level of its own. A list without pages ends the selection: its cost counts its maximum.
-        plain_list = is_list_type(getattr(one.type, "of_type", one.type))
-        below = levels if name == "nodes" else 0 if plain_list else levels - 1
-        page = f"(first: {PAGE})" if "first" in one.args else ""
-        parts.append(f"{name}{page} {_selection(schema, inner, below)}")
-    return f"{{ {' '.join(parts)} }}"
+        for within in _parts(below, lambda inner, name=name: fits({**plain, name: inner})):  # type: ignore[misc]
+            if is_new and (name in part or not fits({**part, name: within})):
+                yield part
+                part = plain
+            part, is_new = {**part, name: within}, True
+    yield part
 
 
-def _questions(name: str, one: GraphQLField, selection: str, named: Mapping[str, list[Pair]]) -> Iterator[Question]:
+def _text_of(tree: Tree) -> str:
+    parts = (f"{name} {_text_of(below)}" if below else name for name, below in tree.items())
+    return f"{{ {' '.join(parts)} }}" if tree else ""
+
+
+def _listing(name: str, one: GraphQLField, size: int, tree: Tree) -> str:
+    if "after" not in one.args:
+        return f"{{ {name} {_text_of(tree)} }}"
+    return f"query($after: {one.args['after'].type}) {{ {name}(first: {size}, after: $after) {_text_of(tree)} }}"
+
+
+def _asking(name: str, one: GraphQLField, whole: Mapping[str, Pair], size: int, tree: Tree) -> str:
+    variables = ", ".join(f"${key}: {one.args[key].type}" for key in whole)
+    page = [f"first: {min(size, FOUND)}"] if "first" in one.args and "first" not in whole else []
+    given = ", ".join([*(f"{key}: ${key}" for key in whole), *page])
+    return f"query({variables}) {{ {name}({given}) {_text_of(tree)} }}"
+
+
+def _arguments(one: GraphQLField, named: Mapping[str, list[Pair]]) -> Iterator[tuple[str, dict[str, Pair]]]:
+    """Yield each argument under test with the values of all that a question gives."""
     required = {key: arg for key, arg in one.args.items() if is_required_argument(arg)}
     for key, arg in one.args.items():
         for inner, pair in _values(key, arg, named):
@@ -128,9 +243,7 @@ def _questions(name: str, one: GraphQLField, selection: str, named: Mapping[str,
             for other, needed in required.items():
                 if other != key:
                     whole[other] = _values(other, needed, named)[0][1]
-            if key in {"change", "index"}:
-                whole["plant"] = Pair("SZ2", "SZ2")
-            yield _question(f"{name}({key}{inner})", name, one, selection, whole)
+            yield f"{key}{inner}", whole
 
 
 def _values(
@@ -146,23 +259,18 @@ def _values(
         ]
     pairs = named.get(kind.name) or named.get(key) or []
     if is_list_type(arg.type) or is_list_type(getattr(arg.type, "of_type", None)):
-        return [("", Pair([pair.theirs], [pair.nobodys])) for pair in pairs]
+        return [("", Pair([pair.theirs], [pair.nobodys], pair.kind)) for pair in pairs]
     return [("", pair) for pair in pairs]
 
 
-def _question(title: str, name: str, one: GraphQLField, selection: str, whole: Mapping[str, Pair]) -> Question:
-    variables = ", ".join(f"${key}: {one.args[key].type}" for key in whole)
-    page = [f"first: {PAGE}"] if "first" in one.args and "first" not in whole else []
-    given = ", ".join([*(f"{key}: ${key}" for key in whole), *page])
+def _given(whole: Mapping[str, Pair]) -> dict[str, Any]:
+    return {key: pair.theirs for key, pair in whole.items()}
+
+
+def _question(title: str, document: str, whole: Mapping[str, Pair]) -> Question:
     texts = [(_text(pair.theirs), _text(pair.nobodys)) for pair in whole.values()]
     swapped = tuple((theirs, nobodys) for theirs, nobodys in texts if theirs != nobodys)
-    return Question(
-        f"{title} {selection[:40]}",
-        f"query({variables}) {{ {name}({given}) {selection} }}",
-        {key: pair.theirs for key, pair in whole.items()},
-        {key: pair.nobodys for key, pair in whole.items()},
-        swapped,
-    )
+    return Question(title, document, _given(whole), {key: pair.nobodys for key, pair in whole.items()}, swapped)
 
 
 def _text(value: Any) -> str:

@@ -18,7 +18,7 @@ from plants.rules.quality.holds import Hold, HoldKind
 from plants.rules.quality.refusals import HOLD_DIRECTED, HOLD_UNKNOWN
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.quantities import Quantity, format_micro
-from plants.rules.values.refusals import NOTHING_CHANGES, Refusal
+from plants.rules.values.refusals import NOT_STATED, NOTHING_CHANGES, Refusal
 
 
 class ChangeKind(DescribedEnum):
@@ -128,7 +128,7 @@ def propose_release(batch: str, holds: tuple[Hold, ...], named: int | None) -> P
 def propose_extension(batch: str, present: str | None, wanted: date) -> ProposedChange:
     """Return a later expiry of a plant's goods; raises Refusal unless it is later than the present one."""
     if present is None or wanted.isoformat() <= present:
-        raise Refusal(EXPIRY_NOT_LATER, batch=batch, present=present or "—", wanted=wanted.isoformat())
+        raise Refusal(EXPIRY_NOT_LATER, batch=batch, present=present or NOT_STATED, wanted=wanted.isoformat())
     difference = Difference(field="expires_on", before=present, after=wanted.isoformat())
     kind = ChangeKind.EXPIRY_EXTENSION
     return ProposedChange(kind, (difference,), {"expires_on": wanted.isoformat()}, POLICIES[kind].levels)

@@ -7,7 +7,7 @@ from plants.rules.values.refusals import Datum, DatumKind, refusal
 DIRECTED_HOLD_UNKNOWN: Final = refusal(
     "DIRECTED_HOLD_UNKNOWN",
     "Headquarters has no hold or recall {hold} in force. Look at the directives again.",
-    hold=Datum("Id of the hold or recall in the request.", name="given_hold"),
+    hold=Datum("Id of the hold or recall in the request.", DatumKind.WORD),
 )
 DIRECTIVE_SUPERSEDED: Final = refusal(
     "DIRECTIVE_SUPERSEDED",

@@ -20,7 +20,12 @@ BATCH_ON_HOLD: Final = refusal(
     kind=Datum("Kind of hold.", DatumKind.HOLD_KIND, "hold_kind"),
     reason=Datum("Reason of the hold.", name="hold_reason"),
     lifter=Datum("Who can lift the hold.", DatumKind.WORD, default=QUALITY),
-    hold=Datum("Id of the first open hold.", name="hold_id"),
+    hold=Datum(
+        "Index of the entry by which the plant placed the first open hold, as `placedIndex` of the hold. "
+        "Null while only headquarters knows the hold.",
+        DatumKind.INTEGER,
+        "hold_index",
+    ),
 )
 BATCH_RESTRICTED: Final = refusal(
     "BATCH_RESTRICTED",
@@ -38,14 +43,18 @@ DISPOSITION_MOVE_INVALID: Final = refusal(
 HOLD_DIRECTED: Final = refusal(
     "HOLD_DIRECTED",
     "Hold {hold} on batch {batch} was placed by headquarters. Only headquarters can lift it: ask there.",
-    hold=Datum("Id of the hold.", name="hold_id"),
+    hold=Datum(
+        "Index of the entry by which the plant placed the hold, as `placedIndex` of the hold.",
+        DatumKind.INTEGER,
+        "hold_index",
+    ),
     batch=BATCH,
 )
 HOLD_UNKNOWN: Final = refusal(
     "HOLD_UNKNOWN",
     "Batch {batch} has no open hold {hold} here. Look at its holds again.",
     batch=BATCH,
-    hold=Datum("Id or kind of the hold in the request.", name="given_hold"),
+    hold=Datum("Id or kind of the hold in the request.", DatumKind.WORD),
 )
 
 TERMS: Final = (

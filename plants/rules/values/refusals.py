@@ -3,8 +3,7 @@
 A refusal holds a code and data. `infra.messages.word` makes a text of it in the reader's language.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from types import MappingProxyType
@@ -157,16 +156,32 @@ class Refusal(Exception):
         super().__init__(self.text.format_map(data))
 
 
-@contextmanager
-def within(*path: str | int) -> Iterator[None]:
+class _Within:
+    """The block of `within`. Commands enter many, so it is no generator."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: tuple[str | int, ...]) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Complete the path of a refusal."""
+        if isinstance(error, Refusal):
+            _begin_paths(error, self._path)
+
+
+def within(*path: str | int) -> _Within:
     """Put these fields and indexes of the input before the path of a refusal that the block raises."""
-    try:
-        yield
-    except Refusal as refusal:
-        begins = tuple(map(str, path))
-        for one in (refusal, *refusal.further):
-            one.path = (*begins, *one.path)
-        raise
+    return _Within(path)
+
+
+def _begin_paths(refusal: Refusal, path: tuple[str | int, ...]) -> None:
+    begins = tuple(map(str, path))
+    for one in (refusal, *refusal.further):
+        one.path = (*begins, *one.path)
 
 
 FURTHER_MAX: Final = 99
@@ -188,15 +203,9 @@ class Refusals:
         if kind is None:
             self.raise_any()
 
-    @contextmanager
-    def at(self, *path: str | int) -> Iterator[None]:
+    def at(self, *path: str | int) -> "_Kept":
         """Keep the refusals that the block raises, at this place in the input, and go on after the block."""
-        try:
-            with within(*path):
-                yield
-        except Refusal as refusal:
-            self._found += (refusal, *refusal.further)
-            refusal.further = ()
+        return _Kept(self._found, path)
 
     def raise_any(self) -> None:
         """Raise the first refusal with the others as `further`, at most FURTHER_MAX. Does nothing without any."""
@@ -205,6 +214,30 @@ class Refusals:
             first.further = tuple(others[:FURTHER_MAX])
             raise first
 
+
+class _Kept:
+    """The block of `Refusals.at`."""
+
+    __slots__ = ("_found", "_path")
+
+    def __init__(self, found: list[Refusal], path: tuple[str | int, ...]) -> None:
+        self._found, self._path = found, path
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        """Keep a refusal, and end the block with any other error."""
+        if not isinstance(error, Refusal):
+            return False
+        _begin_paths(error, self._path)
+        self._found += (error, *error.further)
+        error.further = ()
+        return True
+
+
+NOT_STATED: Final = "—"
+"""Stands in a text for a datum that the refusal cannot know. In an answer such a datum is null."""
 
 CODE_SHOWN_MAX: Final = 40
 """Characters of an unknown code that a refusal quotes."""

@@ -1,6 +1,5 @@
 """Holds on goods: those a plant placed, those headquarters directed, and those pending for an unknown batch."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -9,11 +8,10 @@ from sqlalchemy import Index, func
 from sqlmodel import SQLModel, col, select
 
 from infra.columns import instant, member
-from infra.database import ReadSession, Session
+from infra.database import Session
 from infra.roles import Keeping, table_options
 from plants.rules.ledger.payloads import DirectedBatch
 from plants.rules.quality.holds import HoldKind
-from plants.rules.values.scope import PlantScope
 from plants.store.sql.columns import PLANT, big, key, text, text_key
 
 
@@ -121,24 +119,3 @@ def all_in_force(session: Session) -> dict[str, list[tuple[int, int]]]:
     for hold, log_id, index in session.exec(found.group_by(*by).order_by(*by)):
         directed.setdefault(hold, []).append((log_id, index))
     return directed
-
-
-def directed_holds_by_code(
-    reads: ReadSession, scope: PlantScope, codes: Sequence[str]
-) -> dict[str, list[DirectedHoldRow]]:
-    """Return the holds that headquarters directed, by batch code, in the order of plants and directives."""
-    row = DirectedHoldRow
-    found = select(row).where(col(row.batch_code).in_(set(codes)), col(row.plant_id).in_(scope))
-    holds: dict[str, list[DirectedHoldRow]] = {}
-    for one in reads.exec(found.order_by(col(row.plant_id), col(row.directive_idx))):
-        holds.setdefault(one.batch_code, []).append(one)
-    return holds
-
-
-def holds_by_batch(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[HoldRow]]:
-    """Return the holds on the plants' goods by batch, those lifted too, in the order they were placed."""
-    found = select(HoldRow).where(col(HoldRow.batch_id).in_(set(ids)), col(HoldRow.plant_id).in_(scope))
-    holds: dict[int, list[HoldRow]] = {}
-    for row in reads.exec(found.order_by(col(HoldRow.plant_id), col(HoldRow.hold_id))):
-        holds.setdefault(row.batch_id, []).append(row)
-    return holds

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Select, func
+from sqlalchemy import ColumnElement, Select, Text, func, type_coerce
 from sqlmodel import col
 
 T = TypeVar("T")
@@ -35,7 +35,8 @@ class CodeCriterion:
         )
 
     def conditions(self, column: Any) -> Iterator[ColumnElement[bool]]:
-        """Yield the conditions on the column."""
+        """Yield the conditions on the column. A text that is no member of an enum's column equals none."""
+        column = type_coerce(column, Text)
         if self.eq is not None:
             yield column == self.eq
         if self.among is not None:

@@ -46,10 +46,11 @@ def page_of_each(
     """
     if after is not None:
         statement = statement.where(_beyond(key, after, descending=descending))
-    place = func.row_number().over(partition_by=parent, order_by=_order(key, descending=descending)).label("place")
-    ranked = statement.add_columns(place).subquery()
+    place = _name_beside(statement.selected_columns.keys())
+    number = func.row_number().over(partition_by=parent, order_by=_order(key, descending=descending)).label(place)
+    ranked = statement.add_columns(number).subquery()
     shown = (_out_of(ranked, one["expr"]) for one in statement.column_descriptions)
-    found: Any = select_as_model(*shown).where(ranked.c.place <= limit).order_by(ranked.c.place)
+    found: Any = select_as_model(*shown).where(ranked.c[place] <= limit).order_by(ranked.c[place])
     return found  # type: ignore[no-any-return]  # It selects what the statement selects.
 
 
@@ -86,3 +87,11 @@ def _order(key: Sequence[Any], *, descending: bool) -> list[Any]:
 def _out_of(ranked: Subquery, shown: Any) -> Any:
     """Return what a statement selects, a row of a table or a column, out of the subquery made of it."""
     return aliased(shown, ranked) if isinstance(shown, type) else ranked.corresponding_column(shown)
+
+
+def _name_beside(taken: Iterable[str]) -> str:
+    """Return a name of a column that differs from these. Stores compare names without their case."""
+    names, name = {one.casefold() for one in taken}, "place"
+    while name in names:
+        name += "_"
+    return name

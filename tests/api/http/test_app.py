@@ -49,7 +49,7 @@ def test_right_password_then_the_token_opens_the_contract(wang: Serving) -> None
     headers = {"Authorization": f"bearer {content['accessToken']}", "Batchloom-Device": "TC52"}
     asked = wang.client.post("/graphql", json={"query": "{ viewer { name actor { code } } }"}, headers=headers)
     assert (answer.status_code, content["expiresIn"], answer.headers["Cache-Control"]) == (200, 600, "no-store")
-    assert asked.json() == {"data": {"viewer": {"name": "Wang", "actor": {"code": "wang"}}}}
+    assert asked.json()["data"] == {"viewer": {"name": "Wang", "actor": {"code": "wang"}}}
 
 
 def test_device_named_then_it_stands_in_the_entry(plant: Serving) -> None:

@@ -23,7 +23,7 @@ LISTED = """query($filter: HubDirectiveFilter, $order: HubDirectiveOrder, $first
 HELD = """query($code: BatchCode!) { batch(code: $code) {
   holds(filter: { open: true }) { nodes {
     id kind reason placedBy { code } placedIndex directedHoldId inForceAtPlant plant { code } } }
-  atPlants { plant { code } usable blockedBy { code ... on BatchOnHold { holdId } } } } }"""
+  atPlants { plant { code } usable blockedBy { code ... on BatchOnHold { holdIndex } } } } }"""
 NOT_ALLOWED = (
     person(4), OPERATOR, MANAGER, AUDITOR, person(5, (1, Role.HEADQUARTERS), (2, Role.HEADQUARTERS)),
     person(6, (HUB, Role.MANAGER)), person(7, (HUB, Role.QUALITY)),
@@ -77,7 +77,7 @@ async def test_hold_then_shown_at_once_and_in_force_at_each_plant_once_it_says_s
         "inForceAtPlant": False, "plant": {"code": "SH1"},
     }  # fmt: skip
     there = on_its_way | {"id": node_id("hold", 2, batch, placed_id), "plant": {"code": "NB1"}}
-    blocked = {"code": "BATCH_ON_HOLD", "holdId": placed_id}
+    blocked = {"code": "BATCH_ON_HOLD", "holdIndex": None}
     before = await seen(hub)
     assert before["holds"] == {"nodes": [on_its_way, there]}
     assert [(one["usable"], one["blockedBy"]) for one in before["atPlants"]] == [(False, blocked)] * 2
@@ -90,6 +90,8 @@ async def test_hold_then_shown_at_once_and_in_force_at_each_plant_once_it_says_s
     in_force = on_its_way | {"placedIndex": placed, "inForceAtPlant": True}
     after = await seen(hub)
     assert after["holds"] == {"nodes": [in_force, there]}
+    known = [blocked | {"holdIndex": placed}, blocked]
+    assert [one["blockedBy"] for one in after["atPlants"]] == known, "the index is the `placedIndex` of the hold"
     assert (await seen(here_node, MANAGER))["holds"] == {"nodes": [in_force]}
     document = "query($id: ID!) { node(id: $id) { ... on BatchHold { id placedIndex } } }"
     for hold_id, index in ((in_force["id"], placed), (there["id"], None)):
@@ -150,7 +152,7 @@ async def test_answered_and_not_then_listed_by_state_page_by_page_at_hub_and_pla
     assert [one["key"] for one in answer["nodes"]] == [milk, "C1", milk]
     document = "query($id: ID!) { hubDirective(id: $id) { type } }"
     for one, expected in ((node_id("directive", 1, 0), {"type": "HoldDirected"}), (node_id("directive", 1, 9), None)):
-        assert await hub.ask(DIRECTOR, document, id=one) == {"directive": expected}
+        assert await hub.ask(DIRECTOR, document, id=one) == {"hubDirective": expected}
     assert (await here_node.ask(MANAGER, LISTED))["hubDirectives"]["nodes"] == [], "none has come"
     obeys(group, group.here)
     (at_plant,) = (await here_node.ask(MANAGER, LISTED))["hubDirectives"]["nodes"]
@@ -254,14 +256,14 @@ async def test_release_of_a_hold_of_headquarters_asked_for_at_the_plant_then_ref
     answer = await here_node.do(
         MANAGER,
         "requestRelease",
-        "... on HoldDirected { batchCode holdId }",
+        "... on HoldDirected { batchCode holdIndex }",
         "zh",
         batchCode=yoghurt,
         holdId=hold["id"],
         reason="Fine",
     )
     assert answer == {
-        "__typename": "HoldDirected", "code": "HOLD_DIRECTED", "batchCode": yoghurt, "holdId": str(index),
+        "__typename": "HoldDirected", "code": "HOLD_DIRECTED", "batchCode": yoghurt, "holdIndex": index,
         "message": f"批次 {yoghurt} 的冻结 {index} 由总部下达，只能由总部解除，请联系总部。",
     }  # fmt: skip
     assert group.here.everything() == before

@@ -100,6 +100,58 @@ def test_mutation_then_its_transaction_is_counted() -> None:
     assert cost(document) == 10 + 1 + 1
 
 
+ROW: dict[str, str] = {"code": "M", "name": "Milk"}
+SAVE = "mutation($i: SaveMaterialsInput!) { saveMaterials(input: $i) { __typename } }"
+SAVE_ROWS = """mutation($rows: [MaterialRowInput!]!) {
+  saveMaterials(input: {requestId: "0190d6a1-0000-7000-8000-000000000001", onRefusal: SKIP_ROW, rows: $rows}) {
+    __typename } }"""
+SAVE_ONE = SAVE_ROWS.replace("rows: $rows", 'rows: {code: "M", name: "Milk"}').replace(
+    "($rows: [MaterialRowInput!]!)", ""
+)
+SAVE_TWO = SAVE_ONE.replace("rows: {", 'rows: [{code: "L", name: "Lemon"}, {').replace("}})", "}]})")
+SAVE_DEFAULT = """mutation($i: SaveMaterialsInput! = {
+  requestId: "0190d6a1-0000-7000-8000-000000000001", onRefusal: SKIP_ROW, rows: [{code: "M"}]
+}) {
+  saveMaterials(input: $i) { __typename } }"""
+
+
+@pytest.mark.parametrize(
+    "document, variables, rows",
+    [
+        (SAVE, {"i": {"rows": [ROW] * 3}}, 3),
+        (SAVE, {"i": {"rows": ROW}}, 1),
+        (SAVE, {"i": {"rows": []}}, 0),
+        (SAVE, {"i": {"rows": None}}, 0),
+        (SAVE, {"i": {"rows": [ROW] * 10_000}}, 10_000),
+        (SAVE, {"i": {"rows": [ROW] * 10_001}}, 10_000),
+        (SAVE, {"i": "no object"}, 0),
+        (SAVE, {}, 0),
+        (SAVE_ROWS, {"rows": [ROW] * 700}, 700),
+        (SAVE_ROWS, {"rows": ROW}, 1),
+        (SAVE_ONE, {}, 1),
+        (SAVE_TWO, {}, 2),
+        (SAVE_DEFAULT, {}, 1),
+        (SAVE_DEFAULT, {"i": {"rows": [ROW] * 5}}, 5),
+    ],
+)
+def test_rows_in_an_input_then_each_is_counted(document: str, variables: dict[str, Any], rows: int) -> None:
+    assert cost(document, **variables) == 10 + 1 + 4 * rows
+
+
+def test_most_rows_of_a_save_then_below_the_limits_with_a_page_of_their_results() -> None:
+    results = "... on JobAccepted { job { rows { nodes { index refusal { code } } } } }"
+    dear = cost(SAVE.replace("__typename", results), i={"rows": [ROW] * 10_000})
+    assert dear < COST_MAX
+    assert 20 * dear < COST_PER_MINUTE
+
+
+def test_operator_then_ten_scans_a_second_are_below_the_budget() -> None:
+    scan = """mutation($i: ReceiveBatchInput!) { receiveBatch(input: $i) {
+      ... on Recorded { entry { id index } } ... on Refusal { code message path furtherRefusals { code message path } }
+      ... on BatchReceived { batch { code material { name } origin { code } atPlants { usable } } } } }"""
+    assert 600 * cost(scan) < COST_PER_MINUTE
+
+
 def test_several_operations_then_the_named_one_counts() -> None:
     schema, document = (
         graphql_schema(Role.PLANT),

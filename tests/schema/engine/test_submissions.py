@@ -148,6 +148,27 @@ async def test_others_write_meanwhile_then_they_need_not_wait_for_the_end(here: 
     assert here.stock()[batch, "B1"] == "150"
 
 
+async def test_batches_of_all_answers_are_too_many_then_only_the_answer_is_refused(
+    here: Plant, node: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = here.receive(amount="100")
+    part = {"quantity": {"amount": "1", "unit": "KGM"}, "locationCode": "A1"}
+    splits = [command("splitBatch", batchCode=batch, locationCode="A1", parts=[part] * 4) for _ in range(3)]
+    monkeypatch.setattr("schema.engine.context.ROWS_MAX", 3 + 3 * 4 - 1)
+    parts = SUBMIT.replace("BatchReceived { batch { code } }", "BatchSplit { parts { code } }")
+    size = len(here.entries())
+
+    refused = await node.answer(OPERATOR, parts, commands=splits)
+
+    assert [one["extensions"]["code"] for one in refused["errors"]] == ["LIMIT_EXCEEDED"]
+    assert len(here.entries()) == size + 3
+    assert [one["recorded"]["entry"]["index"] for one in await submit(node, splits)] == [size, size + 1, size + 2]
+    found = await node.ask(OPERATOR, parts, commands=splits[:2])
+    codes = [part["code"] for one in found["submit"] for part in one["recorded"]["parts"]]
+    assert len(set(codes)) == 8
+    assert len(here.entries()) == size + 3
+
+
 @pytest.mark.parametrize("role", NodeRole)
 def test_members_of_a_command_then_the_mutations_of_the_role_with_their_inputs(role: NodeRole) -> None:
     schema = contract(role)._schema  # noqa: SLF001 -- Strawberry keeps the schema of graphql-core private.

@@ -6,6 +6,7 @@ from infra.messages import DATUM_LENGTH_MAX, Language, Notice, word
 from plants.store.monitoring.alarms import TEXT_LENGTH_MAX, Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
+from schema.engine.node_ids import node_id
 from sync_jobs.hub.transfer_checks import LEADING, SKEWED
 from tests.factories import Plant
 from tests.schema.asking import AUDITOR, DIRECTOR, JSON, MANAGER, OPERATOR, Served, person
@@ -66,6 +67,21 @@ async def test_alarm_of_a_newer_program_then_it_is_listed_beside_the_others(node
         ("SCALE_DRIFTS", "Check the scale."),
         ("CLOCKS_DIFFER", "Set the clock of the plant."),
     ]
+
+
+async def test_kind_that_this_program_does_not_know_then_found_where_there_is_one(node: Served, here: Plant) -> None:
+    with here.store.transaction() as session:
+        raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, here.origin, CLOCK_WRONG), here.clock.now())
+    for test in ({"eq": "unknown"}, {"in": ["unknown", "NEWER_KIND"]}, {"beginsWith": "NEWER"}):
+        assert await shown(node, filter={"kind": test}) == []
+    absent = node_id("alarm", "NEWER_KIND", here.origin)
+    assert await node.ask(MANAGER, "query($id: ID!) { node(id: $id) { id } }", id=absent) == {"node": None}
+    with here.store.transaction() as session:
+        session.run("UPDATE alarms SET kind = 'NEWER_KIND'")
+    for test in ({"eq": "NEWER_KIND"}, {"in": ["unknown", "NEWER_KIND"]}, {"beginsWith": "NEWER"}):
+        (found,) = await shown(node, filter={"kind": test})
+        assert (found["kind"], found["id"]) == ("NEWER_KIND", absent)
+    assert await node.ask(MANAGER, "query($id: ID!) { node(id: $id) { id } }", id=absent) == {"node": {"id": absent}}
 
 
 async def test_alarm_with_long_data_then_text_and_data_are_cut(node: Served, here: Plant) -> None:

@@ -220,8 +220,8 @@ async def test_refused_then_nothing_has_changed(waiting: Waiting, mutation: str)
             ADMINISTRATOR, mutation, "... on EntryNotParked { plantCode entryIndex }", "zh", **given
         )
         assert (answer["code"], answer["entryIndex"]) == ("ENTRY_NOT_PARKED", index)
+        assert answer["plantCode"] == plant
         if plant is not None:
-            assert answer["plantCode"] == plant
             assert answer["message"] == (
                 f"工厂 {plant} 的条目 {index} 不是因自身原因而待处理，或与所示内容不符，请重新列出。"
             )
