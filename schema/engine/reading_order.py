@@ -37,8 +37,8 @@ Place = tuple[int, str, int, str]
 
 
 def in_reading_order(operations: Iterable[Operation]) -> list[Operation]:
-    """Return operations by area, and as its modules declare them."""
-    return sorted(operations, key=lambda one: _area(_module(one)))
+    """Return operations by area and module, and as each module declares them. The order of imports does not matter."""
+    return sorted(operations, key=lambda one: (_area(_module(one)), _module(one)))
 
 
 def sorted_sdl(contract: Contract, text: str) -> str:

@@ -38,6 +38,15 @@ def test_operations_in_any_order_then_each_area_together_in_reading_order(role: 
 
 
 @pytest.mark.parametrize("role", Role)
+def test_modules_imported_in_another_order_then_the_same_reading_order(role: Role) -> None:
+    mine = [one for one in operations() if role in one.roles]
+    modules = {one.declared.__module__: one for one in mine}
+    imported_later = [one for module in reversed(modules) for one in mine if one.declared.__module__ == module]
+
+    assert [one.name for one in in_reading_order(imported_later)] == [one.name for one in in_reading_order(mine)]
+
+
+@pytest.mark.parametrize("role", Role)
 def test_sdl_then_roots_first_refusals_last_and_a_connection_behind_its_node(role: Role) -> None:
     kinds = [one for one in parse(sdl(role)).definitions if isinstance(one, TypeDefinitionNode)]
     names = [one.name.value for one in kinds]
