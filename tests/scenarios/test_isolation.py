@@ -160,7 +160,7 @@ def things_of_other(group: Group, walk: Walk) -> dict[str, str]:
         }
         for person in (CHEN, ZHAO)
     )
-    # What SH1 sent to SZ2 has arrived there, and SH1 has not heard of it.
+    # SZ2 has received the goods from SH1, and SH1 does not know of the receipt.
     assert {read_kind(one) for one in own.keys() - whole.keys()} == {"open-transfer"}
     assert len(own) < len(whole)
     return {one: kind for one, kind in sorted(whole.items()) if one not in own}

@@ -83,7 +83,7 @@ class Question:
 
 
 def post(person: Person, document: str, variables: Mapping[str, Any]) -> httpx2.Response:
-    """Send an operation, again after the wait that the node demands of a person who has spent the budget."""
+    """Send an operation, again after the wait that the node demands of a user who has spent the budget."""
     answer = person.post(document, variables)
     while "Retry-After" in answer.headers:
         time.sleep(int(answer.headers["Retry-After"]))
@@ -102,7 +102,7 @@ def without_spent(answer: httpx2.Response) -> str:
 
 @dataclass(frozen=True)
 class Walk:
-    """The schema as a node describes it to a person. `priced` is the same schema with the costs of its fields."""
+    """The schema as a node describes it to a user. `priced` is the same schema with the costs of its fields."""
 
     schema: GraphQLSchema
     priced: GraphQLSchema
@@ -282,7 +282,7 @@ def _question(title: str, document: str, whole: Mapping[str, Pair]) -> Question:
 
 
 def _text(value: Any) -> str:
-    """Return the name that stands in a value, as an answer would repeat it."""
+    """Return the name in a value, as an answer would repeat it."""
     while isinstance(value, dict | list):
         value = next(iter(value.values())) if isinstance(value, dict) else value[0]
     return value if isinstance(value, str) else json.dumps(value)
