@@ -351,9 +351,9 @@ async def test_too_many_names_or_paths_then_refused_by_the_limit(node: Served) -
         assert answer["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
 
 
-async def test_code_that_cannot_be_one_then_said_in_the_callers_language(node: Served) -> None:
-    answer = await node.answer(AUDITOR, tracing("direction"), "zh", input={"batchCodes": ["漢"]})
-    assert "不是有效的批次号" in answer["errors"][0]["message"]
+async def test_code_that_cannot_be_one_then_it_is_unknown_like_any_other(node: Served) -> None:
+    found = (await node.ask(AUDITOR, tracing("unknownNames"), input={"batchCodes": ["漢"]}))["trace"]
+    assert found == {"unknownNames": ["漢"]}
 
 
 @pytest.mark.parametrize("document", [client.HEADS, client.GAPS, client.BATCHES, client.LINKS])
