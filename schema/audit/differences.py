@@ -12,7 +12,7 @@ from schema.engine.fields import described, form_type, interface_type
 from schema.engine.quantities import Quantity
 from schema.engine.scalars import Code, ExactDecimal
 
-LIFTED: Final = re.compile(r"(?P<kind>[A-Z]+): (?P<reason>.*)", re.DOTALL)
+LIFTED: Final = re.compile(r"(?P<kind>[A-Z_]+): (?P<reason>.*)", re.DOTALL)
 AMOUNT: Final = re.compile(r"(?P<amount>-?[0-9]+(?:\.[0-9]+)?) (?P<unit>\S+)", re.ASCII)
 
 Difference = Mapping[str, str]

@@ -41,11 +41,21 @@ def described(
     description: str,
     *,
     name: str | None = None,
+    size: int | None = None,
     default: Any = dataclasses.MISSING,
     default_factory: Any = dataclasses.MISSING,
 ) -> Any:
-    """Declare a plain field of an object or an input type. `name` is its SDL name where Python reserves the word."""
-    return strawberry.field(description=description, name=name, default=default, default_factory=default_factory)
+    """Declare a plain field of an object or an input type. `name` is its SDL name where Python reserves the word.
+
+    `size` is the assumed size of a list whose maximum is rare.
+    """
+    return strawberry.field(
+        description=description,
+        name=name,
+        directives=weighing(None, size),
+        default=default,
+        default_factory=default_factory,
+    )
 
 
 @overload

@@ -9,10 +9,12 @@ from typing import Any, Final, Self
 from graphql import (
     DocumentNode,
     FieldNode,
+    FloatValueNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
     GraphQLSchema,
+    IntValueNode,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     SelectionNode,
@@ -49,6 +51,7 @@ BODY_BYTES_MAX: Final = Limit(4 * 1024 * 1024, "Bytes of a request's body, and o
 BODY_SECONDS_MAX: Final = Limit(20, "Seconds in which the body must arrive.")
 TOKENS_MAX: Final = Limit(2_000, "Tokens of a document.")
 DEPTH_MAX: Final = Limit(15, "Depth of a document.")
+DIGITS_MAX: Final = Limit(40, "Characters of a number in a document.")
 ALIASES_MAX: Final = Limit(30, "Aliases in a document.")
 DIRECTIVES_MAX: Final = Limit(20, "Directives in a document.")
 FIELDS_MAX: Final = Limit(3_000, "Fields of a document with all fragments expanded.")
@@ -73,6 +76,7 @@ ANSWER_TOO_LONG: Final = message("ANSWER_TOO_LONG", "The answer has more than {m
 DOCUMENT_TOO_DEEP: Final = message("DOCUMENT_TOO_DEEP", "The document is nested deeper than {most} levels.")
 DOCUMENT_TOO_WIDE: Final = message("DOCUMENT_TOO_WIDE", "The document has {count} {what}; {most} is the limit.")
 NAMES_TOO_MANY: Final = message("NAMES_TOO_MANY", "A trace begins at no more than {most} names.")
+NUMBER_TOO_LONG: Final = message("NUMBER_TOO_LONG", "A number has at most {most} characters.")
 NO_NUL: Final = message("NO_NUL", "A text cannot hold the character U+0000.")
 OPERATION_UNNAMED: Final = message("OPERATION_UNNAMED", "Name the operation: the document has several.")
 PAGE_SIZE_WRONG: Final = message("PAGE_SIZE_WRONG", "`first` is between 1 and {most}, not {first}.")
@@ -155,6 +159,18 @@ class LimitsRule(ValidationRule):
     def _check(self, what: str, count: int, most: int) -> None:
         if count > most:
             self.report_error(WordedError(DOCUMENT_TOO_WIDE(count=count, what=what, most=most), extensions=EXCEEDED))
+
+    def enter_int_value(self, node: IntValueNode, *_: Any) -> None:
+        """Reject a number that no scalar has room for. Python does not read integers of thousands of digits."""
+        self._check_digits(node)
+
+    def enter_float_value(self, node: FloatValueNode, *_: Any) -> None:
+        """Reject a number that no scalar has room for."""
+        self._check_digits(node)
+
+    def _check_digits(self, node: IntValueNode | FloatValueNode) -> None:
+        if len(node.value) > DIGITS_MAX:
+            self.report_error(WordedError(NUMBER_TOO_LONG(most=DIGITS_MAX), nodes=[node], extensions=EXCEEDED))
 
     def enter_string_value(self, node: StringValueNode, *_: Any) -> None:
         """Reject U+0000, which PostgreSQL cannot store."""

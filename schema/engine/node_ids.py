@@ -49,5 +49,6 @@ def _read(text: str) -> list[str] | None:
 
 def _part(text: str, kept: type[int | str]) -> Any:
     if kept is str:
-        return unquote(text)
+        plain = unquote(text)
+        return None if "\0" in plain else plain  # PostgreSQL cannot look for it
     return int(text) if NUMBER.fullmatch(text) and abs(int(text)) < NODE_ID_MAX else None

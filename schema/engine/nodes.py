@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Final
 
 import strawberry
-from graphql import GraphQLError
 
+from infra.messages import message
 from plants.rules.values.refusals import Refusal, RefusalCode, within
 from schema.engine.context import Info
+from schema.engine.errors import WordedError
 from schema.engine.fields import argument, described, interface_type
 from schema.engine.limits import EXCEEDED
 from schema.engine.node_ids import read_kind, read_parts
@@ -59,6 +60,7 @@ def findable(kind: str, *parts: type[int | str]) -> Callable[[Find], Find]:
 
 
 NODES_MAX: Final = 100
+IDS_TOO_MANY: Final = message("IDS_TOO_MANY", "`ids` holds at most {most} ids, not {count}.")
 
 
 @query("Returns the node with this id. Null if there is none that you may see.", permission=None)
@@ -74,7 +76,7 @@ async def nodes(
     info: Info, ids: Annotated[list[strawberry.ID], argument("Ids of nodes in earlier answers.")]
 ) -> list[Node | None]:
     if len(ids) > NODES_MAX:
-        raise GraphQLError(f"`ids` holds at most {NODES_MAX} ids, not {len(ids)}.", extensions=EXCEEDED)
+        raise WordedError(IDS_TOO_MANY(most=NODES_MAX, count=len(ids)), extensions=EXCEEDED)
     info.context.spend(len(ids))
     return [await _found(info, one) for one in ids]
 

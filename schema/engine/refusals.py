@@ -51,6 +51,10 @@ from schema.engine.scalars import BatchCode, Code, ExactDecimal, PlantCode, Requ
 DECIMAL: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
+FURTHER_ASSUMED: Final = 2
+"""The further refusals that the cost of an answer counts: most refusals have none."""
+
+
 @interface_type(name="Refusal")
 class RefusalAnswer:
     """An expected “no”: nothing was changed. It carries a code, a message and its place in the input.
@@ -68,6 +72,7 @@ class RefusalAnswer:
     )
     further_refusals: list["RefusalAnswer"] = described(
         f"Refusals of other values of the same request, at most {FURTHER_MAX}, in the order found.",
+        size=FURTHER_ASSUMED,
         default_factory=list,
     )
 

@@ -38,6 +38,7 @@ from schema.traceability.trace_queries import TraceQuery, query_from
 from schema.traceability.trace_summary import TraceSummary
 from schema.traceability.traced import TracedBatch, TraceLink, TraceNode, TracePath, node_of
 
+TRACE_WEIGHT: Final = 100  # of a walk over the genealogy
 NAMES_MAX: Final = 1_000  # for the start of one trace
 START_MISSING: Final = message(
     "TRACE_START_MISSING",
@@ -156,6 +157,7 @@ class Trace:
         f"Paths of goods between the start and a batch, shortest first. The first {PATHS_MAX:,} are listed. "
         "`totalCount` is null if there are more.",
         permission=Permission.TRACE_READ,
+        weight=TRACE_WEIGHT,
     )
     async def paths(
         self,
@@ -187,6 +189,7 @@ class Trace:
     "Traces the origins and destinations of goods over every plant that you may see. "
     'Example: `{ supplierLots: ["L-7"], direction: FORWARD }`.',
     permission=Permission.TRACE_READ,
+    weight=TRACE_WEIGHT,
 )
 async def trace(info: Info, input: Annotated[TraceInput, argument("Start and direction.")]) -> Trace:
     query = await info.read(query_from, input.start, input.direction)

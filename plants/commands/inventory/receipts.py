@@ -122,8 +122,8 @@ def receive_batch(writer: PlantLedgerWriter, order: Delivery) -> Entry:
         "order": order.order,
     }
     if order.quarantine is not None:
-        with within("quarantine"):
-            reason = check_text("quarantine", order.quarantine, REASON_LENGTH_MAX)
+        with within("holdReason"):
+            reason = check_text("hold reason", order.quarantine, REASON_LENGTH_MAX)
         payload["holds"] = [{"batch": batch_id, "kind": "QUALITY", "reason": reason}]
     return writer.record(BATCH_RECEIVED, code, payload)
 

@@ -133,6 +133,11 @@ def test_wrong_then_refused(here: Plant, order: Delivery, code: R) -> None:
     here.refuses(receive_batch, order, code)
 
 
+def test_reason_of_a_hold_wrong_then_refused_at_the_field_of_the_input(here: Plant) -> None:
+    refusal = here.refusal(receive_batch, Delivery("RM-MILK", "1", "KGM", "A1", quarantine=""))
+    assert (refusal.code, refusal.path) == (TEXT_INVALID, ("holdReason",))
+
+
 def test_produced_in_the_future_then_refused(here: Plant) -> None:
     produced_at = here.clock.now() + timedelta(minutes=6)
     order = Delivery("RM-MILK", "1", "KGM", "A1", produced_at=produced_at)

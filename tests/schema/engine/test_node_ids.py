@@ -11,7 +11,7 @@ from schema.engine.node_ids import NODE_ID_MAX, node_id, read_kind, read_parts
 NUMBERS = st.integers(1 - NODE_ID_MAX, NODE_ID_MAX - 1)
 
 
-@given(st.sampled_from(["batch", "process-line"]), st.lists(NUMBERS | st.text(max_size=40), max_size=4))
+@given(st.sampled_from(["batch", "process-line"]), st.lists(NUMBERS | st.text(st.characters(exclude_characters="\0"), max_size=40), max_size=4))
 def test_id_then_its_kind_and_parts_are_read_back(kind: str, parts: list[int | str]) -> None:
     written = node_id(kind, *parts)
     assert read_kind(written) == kind
@@ -44,3 +44,7 @@ def test_text_that_is_no_id_of_a_batch_then_nothing(text: str) -> None:
 @pytest.mark.parametrize("text", [encoded("material/a b"), encoded("material/%61"), encoded("material/%zz")])
 def test_text_that_is_encoded_otherwise_then_nothing(text: str) -> None:
     assert read_parts("material", [str], text) is None
+
+
+def test_text_with_a_nul_then_nothing_for_no_store_can_look_for_it() -> None:
+    assert read_parts("material", [int, str], encoded("material/1/%00")) is None

@@ -32,9 +32,16 @@ async def test_page_or_cursor_wrong_then_the_error_is_in_the_callers_language(
         ('{ batches(filter: { expiresOn: { before: "soon" } }) { totalCount } }',
          "Date 的值不能是 'soon'：请使用 ISO 8601，例如 2026-03-14。"),
         ('{ batches(filter: { code: { beginsWith: "\\u0000" } }) { totalCount } }', "文本不能包含字符 U+0000。"),
+        ("{ batches(first: " + "9" * 5_000 + ") { totalCount } }", "数字最多 40 个字符。"),
         ("{ " + " ".join(f"a{n}: batches {{ totalCount }}" for n in range(200)) + " }", "个别名，上限为"),
     ],
 )  # fmt: skip
 async def test_document_wrong_then_a_chinese_reader_is_told_in_chinese(hub: Served, document: str, text: str) -> None:
     errors = (await hub.answer(DIRECTOR, document, "zh"))["errors"]
     assert any(text in error["message"] for error in errors), errors
+
+
+async def test_more_ids_than_allowed_then_a_chinese_reader_is_told_in_chinese(hub: Served) -> None:
+    document = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }"
+    (error,) = (await hub.answer(DIRECTOR, document, "zh", ids=["x"] * 101))["errors"]
+    assert (error["message"], error["extensions"]["code"]) == ("`ids` 最多包含 100 个标识，而不是 101 个。", "LIMIT_EXCEEDED")
