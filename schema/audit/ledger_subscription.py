@@ -6,6 +6,7 @@ from typing import Annotated
 
 from auth.permissions import Permission
 from infra.database import ReadSession
+from infra.roles import Role
 from plants.rules.values.scope import PlantScope
 from plants.store.audit.history import EntriesFilter
 from plants.store.audit.tails import Span, applied_sizes, entries_in, stored_sizes
@@ -31,7 +32,9 @@ class LedgerEntryEvent:
     permission=Permission.BATCH_READ,
 )
 async def event_cursor(info: Info) -> str:
-    return ledger_cursor(info.services.cursors, EVENTS, await info.read(applied_sizes))
+    # A plant answers a directive by an entry of its own ledger, so it applies all that it stores. A hub is behind.
+    sizes = stored_sizes if info.services.role is Role.PLANT else applied_sizes
+    return ledger_cursor(info.services.cursors, EVENTS, await info.read(sizes))
 
 
 @subscription(

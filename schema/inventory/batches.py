@@ -137,7 +137,7 @@ class BatchAtPlant:
 
     async def _blocked(self, info: Info) -> Refusal | None:
         here = await self._open_holds(info)
-        placed = tuple(Hold(row.idx, row.kind, row.reason) for row in here if not row.pending)
+        placed = tuple(Hold(row.idx, row.kind, row.reason, row.directed) for row in here if not row.pending)
         plant = await owner(info, self.row.plant_id)
         today = info.services.clock.now().astimezone(zoneinfo.ZoneInfo(plant.time_zone)).date()
         try:

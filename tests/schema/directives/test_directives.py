@@ -93,6 +93,10 @@ async def test_hold_then_shown_at_once_and_in_force_at_each_plant_once_it_says_s
     known = [blocked | {"holdIndex": placed}, blocked]
     assert [one["blockedBy"] for one in after["atPlants"]] == known, "the index is the `placedIndex` of the hold"
     assert (await seen(here_node, MANAGER))["holds"] == {"nodes": [in_force]}
+    advice = "query($code: BatchCode!) { batch(code: $code) { atPlants { blockedBy { message } } } }"
+    for node, actor in ((hub, DIRECTOR), (here_node, MANAGER)):
+        for place in (await node.ask(actor, advice, code=yoghurt))["batch"]["atPlants"]:
+            assert place["blockedBy"]["message"].endswith("Ask headquarters to release it.")
     document = "query($id: ID!) { node(id: $id) { ... on BatchHold { id placedIndex } } }"
     for hold_id, index in ((in_force["id"], placed), (there["id"], None)):
         found = await hub.ask(DIRECTOR, document, id=hold_id)

@@ -101,6 +101,18 @@ async def test_entries_then_each_new_one_and_none_of_before(here: Plant, node: S
         assert await silent(events)
 
 
+async def test_cursor_of_now_at_a_plant_with_directives_then_none_of_them_again(group: Group, hub: Served) -> None:
+    milk = chain(group).milk
+    await hub.do(DIRECTOR, "placeHold", "... on Recorded { entry { index } }", batchCode=milk, reason="Glass")
+    group.hub.tells(group.here)
+    plant = Served(group.here.store, group.here.clock, group.here.number)
+    try:
+        async with aclosing(plant.follow(MANAGER, ENTRIES, after=await now(plant))) as events:
+            assert await silent(events)
+    finally:
+        plant.close()
+
+
 async def test_many_at_once_then_all_of_them_in_order(here: Plant, node: Served) -> None:
     after = await now(node)
     futures = [node.writer.submit(receiving(here)) for _ in range(250)]
