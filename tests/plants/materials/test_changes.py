@@ -164,7 +164,7 @@ def test_several_wrong_then_each_is_refused_at_its_place(here: Plant) -> None:
         (
             define_master,
             MasterChange(MasterKind.LOCATION, "A1", "Cold store 冷库"),
-            "2:0f8c7dc2b481a3753dcd3bcd12677d26",
+            "2:c3ce00e31dc9934573ba3a563d925f41",
         ),
     ],
 )
