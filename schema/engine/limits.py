@@ -48,6 +48,7 @@ class Limit(int):
 
 
 BODY_BYTES_MAX: Final = Limit(4 * 1024 * 1024, "Bytes of a request's body, and of a message on a WebSocket.")
+BODY_COMMAS_MAX: Final = Limit(200_000, "Commas in a request's body, and in a message on a WebSocket: its values.")
 BODY_SECONDS_MAX: Final = Limit(20, "Seconds in which the body must arrive.")
 TOKENS_MAX: Final = Limit(2_000, "Tokens of a document.")
 DEPTH_MAX: Final = Limit(15, "Depth of a document.")

@@ -118,7 +118,7 @@ class Operator:
                 batch, left = self._stock.pop(place)
                 if left > 1:
                     self._stock.append((batch, left - 1))
-                places = {"fromLocation": "A1", "toLocation": "B1"}
+                places = {"fromLocationCode": "A1", "toLocationCode": "B1"}
                 yield "moveBatch", MOVED, {"batchCode": batch, "quantity": {"amount": "1", "unit": "KGM"}, **places}
             else:
                 quantity = {"amount": str(RECEIVED_KG), "unit": "KGM"}

@@ -60,7 +60,7 @@ def prepare_work(group: Group) -> Work:
 
 
 def _send(group: Group, batch: str, **more: Any) -> None:
-    order = {"destination": DESTINATION, "lines": [line(batch, "4")], **more}
+    order = {"destinationCode": DESTINATION, "lines": [line(batch, "4")], **more}
     group.at(SOURCE, WANG).do("dispatchTransfer", "... on TransferDispatched { manifest }", **order)
 
 

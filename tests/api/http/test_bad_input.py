@@ -412,3 +412,18 @@ def test_headers_of_any_size_then_the_server_stays_up(plant: Serving) -> None:
             reply = connection.recv(1000)
         assert b" 5" not in reply[:12]
     assert plant.people["wang"].ask("{ viewer { actor { code } } }") == {"viewer": {"actor": {"code": "wang"}}}
+
+
+@pytest.mark.parametrize(
+    "language, text",
+    [
+        ("en", "This JSON has more than 200000 values. Send fewer rows at once."),
+        ("zh", "此 JSON 的值超过 200000 个。请分批发送。"),
+    ],
+)
+def test_body_of_very_many_values_then_refused_before_it_is_read(plant: Serving, language: str, text: str) -> None:
+    wang = plant.people["wang"]
+    body = '{"query": "{x}", "variables": {"a": [' + "{}," * limits.BODY_COMMAS_MAX + "{},{}]}}"
+    headers = {**wang.headers, "Accept-Language": language, "Content-Type": "application/json"}
+    answer = wang.client.post("/graphql", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["errors"][0]["message"]) == (400, text)

@@ -170,6 +170,13 @@ async def test_message_of_the_wrong_form_then_the_connection_ends_and_the_node_s
     assert plant.people["wang"].ask("{ viewer { actor { code } } }") == {"viewer": {"actor": {"code": "wang"}}}
 
 
+async def test_first_message_of_very_many_values_then_refused_before_it_is_read(plant: Serving) -> None:
+    values = "{}," * limits.BODY_COMMAS_MAX + "{},{}"
+    async with connected(plant) as connection:
+        await connection.send('{"type": "connection_init", "payload": {"a": [' + values + "]}}")
+        assert 4400 <= await closed(connection) < 4500
+
+
 async def test_message_too_long_then_the_connection_ends(plant: Serving) -> None:
     async with connected(plant) as connection:
         await enter(connection, plant.people["li"])

@@ -9,9 +9,13 @@ from hypothesis import strategies as st
 from schema.engine.node_ids import NODE_ID_MAX, node_id, read_kind, read_parts
 
 NUMBERS = st.integers(1 - NODE_ID_MAX, NODE_ID_MAX - 1)
+TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
 
 
-@given(st.sampled_from(["batch", "process-line"]), st.lists(NUMBERS | st.text(st.characters(exclude_characters="\0"), max_size=40), max_size=4))
+@given(
+    st.sampled_from(["batch", "process-line"]),
+    st.lists(NUMBERS | st.text(st.characters(exclude_characters="\0"), max_size=40), max_size=4),
+)
 def test_id_then_its_kind_and_parts_are_read_back(kind: str, parts: list[int | str]) -> None:
     written = node_id(kind, *parts)
     assert read_kind(written) == kind

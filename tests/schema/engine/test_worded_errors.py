@@ -44,4 +44,7 @@ async def test_document_wrong_then_a_chinese_reader_is_told_in_chinese(hub: Serv
 async def test_more_ids_than_allowed_then_a_chinese_reader_is_told_in_chinese(hub: Served) -> None:
     document = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }"
     (error,) = (await hub.answer(DIRECTOR, document, "zh", ids=["x"] * 101))["errors"]
-    assert (error["message"], error["extensions"]["code"]) == ("`ids` 最多包含 100 个标识，而不是 101 个。", "LIMIT_EXCEEDED")
+    assert (error["message"], error["extensions"]["code"]) == (
+        "`ids` 最多包含 100 个标识，而不是 101 个。",
+        "LIMIT_EXCEEDED",
+    )
