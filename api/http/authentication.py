@@ -123,7 +123,8 @@ def read_json(content: str | bytes) -> Any:
     The number of values is looked at first, because reading millions of them would hold up everybody's requests.
     Stricter than the library: no NaN, no half of a surrogate pair, no U+0000.
     """
-    if content.count("," if isinstance(content, str) else b",") > BODY_COMMAS_MAX:
+    commas = content.count(",") if isinstance(content, str) else content.count(b",")
+    if commas > BODY_COMMAS_MAX:
         raise InvalidJson(JSON_TOO_LONG(most=BODY_COMMAS_MAX))
     try:
         value = json.loads(content, parse_constant=_no_constant)
