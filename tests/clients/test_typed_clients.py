@@ -22,11 +22,9 @@ from tests.clients.programs import (
     needs_packages,
 )
 from tests.house.contract_rules import MARKERS
-from tests.scenarios.conftest import prepared
 from tests.scenarios.preparing import Prepared, copy_group
 from tests.scenarios.processes import PASSWORD, Group
 
-__all__ = ["prepared"]
 pytestmark = pytest.mark.timeout(240)
 
 WEEK: Final = """\

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.postgres import EmbeddedPostgres
-from tests.scenarios.preparing import Prepared, copy_group, prepare
+from tests.scenarios.preparing import Prepared, copy_group
 from tests.scenarios.processes import RUNNING, Group
 
 
@@ -19,12 +18,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         if folder == Path(__file__).parent:
             report.sections += [(f"{name}", text) for group in RUNNING for name, text in group.logs()]
     return report
-
-
-@pytest.fixture(scope="session")
-def prepared(postgres_18: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    """A hub and two plants as the command line made them; `copy_group` makes one to run."""
-    return prepare(tmp_path_factory.mktemp("prepared"), postgres_18)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Field changes: what a difference in an entry says, by its kind."""
+"""Changes of fields: differences of entries are read by their kind."""
 
 import pytest
 
