@@ -59,24 +59,21 @@ def place_of(contract: Contract, definition: DefinitionNode) -> Place:
         return (len(AREAS) + 1, "", 0, name.value)
     declared = contract.schema_converter.type_map.get(name.value)
     made = None if declared is None else declared.definition
-    if isinstance(made, StrawberryUnion):
-        success = made.types[0]
-        return _place_of_class(getattr(success, "origin", success), name.value)
     if isinstance(made, StrawberryObjectDefinition):
         nodes = list(made.type_var_map.values())
-        node = nodes[0] if nodes else made.origin
-        return _place_of_class(node.wrapped_cls if isinstance(node, StrawberryEnumDefinition) else node, name.value)
-    if isinstance(made, StrawberryEnumDefinition):
-        return _place_of_class(made.wrapped_cls, name.value)
+        return _place_of_class(nodes[0] if nodes else made.origin, name.value)
+    if isinstance(made, StrawberryUnion | StrawberryEnumDefinition):
+        return _place_of_class(made, name.value)
     return (len(AREAS) + 1, "", 0, name.value)
 
 
 def _place_of_class(origin: Any, name: str) -> Place:
-    if isinstance(origin, StrawberryEnumDefinition):  # The enum that a filter tests.
+    """Return the place of a type by its class. A union lies with its first member."""
+    if isinstance(origin, StrawberryEnumDefinition):
         origin = origin.wrapped_cls
-    elif isinstance(origin, LazyType):  # The node of a connection whose module is imported later.
+    elif isinstance(origin, LazyType):  # the node of a connection whose module is imported later
         origin = origin.resolve_type()
-    elif isinstance(origin, StrawberryUnion):  # A connection of several types of node.
+    elif isinstance(origin, StrawberryUnion):
         origin = origin.types[0]
     origin = getattr(origin, "origin", origin)
     if origin in REFUSALS.values():
