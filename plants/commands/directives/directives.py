@@ -163,11 +163,7 @@ def direct_master(directing: Directing, order: MasterDirection) -> list[Entry]:
     The plant checks that a material's unit is known: a directive may have defined it just before.
     """
     definition = order.definition
-    if isinstance(definition, MaterialChange):
-        return _direct_change(directing, order.plants, definition)
-    if isinstance(definition, UnitChange):
-        return _direct_change(directing, order.plants, definition)
-    if isinstance(definition, MasterChange):
+    if isinstance(definition, MaterialChange | UnitChange | MasterChange):
         return _direct_change(directing, order.plants, definition)
     if isinstance(definition, MaterialDefinition):
         said = MasterDirected(kind=MATERIAL, content=cast("dict[str, Any]", material_content(definition)))

@@ -107,28 +107,39 @@ def _raising(node: ast.AST, orders: Orders) -> Iterator[ast.AST]:
 def _reached(statements: Iterable[ast.AST], orders: Orders) -> Iterator[ast.AST]:
     """Yield the statements that run for the order that is sent."""
     for one in statements:
-        kind = _tested_order(one)
-        if isinstance(one, ast.If) and kind == orders.sent:
+        kinds = _tested_orders(one)
+        if isinstance(one, ast.If) and orders.sent in kinds:
             yield from _reached(one.body, orders)
             if _returns(one.body[-1]):
                 return
-        elif isinstance(one, ast.If) and kind in orders.others:
+        elif isinstance(one, ast.If) and kinds and kinds <= orders.others:
             yield from _reached(one.orelse, orders)
         else:
             yield one
 
 
 def _returns(statement: ast.stmt) -> bool:
-    """Tell whether a statement always returns: `return`, or a `with` that ends in one."""
+    """Return whether a statement always returns: `return`, or a `with` that ends in one."""
     return isinstance(statement, ast.Return) or (isinstance(statement, ast.With) and _returns(statement.body[-1]))
 
 
-def _tested_order(statement: ast.AST) -> str | None:
-    """Return the type in `if isinstance(order, Type):`."""
+def _tested_orders(statement: ast.AST) -> frozenset[str]:
+    """Return the types in `if isinstance(order, Type):` or `if isinstance(order, One | Other):`."""
     test = statement.test if isinstance(statement, ast.If) else None
-    if isinstance(test, ast.Call) and isinstance(test.func, ast.Name) and test.func.id == "isinstance":
-        return test.args[1].id if isinstance(test.args[1], ast.Name) else None
-    return None
+    match test:
+        case ast.Call(func=ast.Name("isinstance"), args=[_, kinds]):
+            return frozenset(_names(kinds))
+        case _:
+            return frozenset()
+
+
+def _names(kinds: ast.expr) -> Iterator[str]:
+    match kinds:
+        case ast.Name(name):
+            yield name
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            yield from _names(left)
+            yield from _names(right)
 
 
 def _called(module: str, called: ast.expr) -> list[tuple[str, Function]]:
