@@ -120,7 +120,7 @@ async def json_body(request: Request, limit: int) -> Any:
 def read_json(content: str | bytes) -> Any:
     """Return the value of a JSON text; raises InvalidJson for other text, deep nesting, or text that no store can keep.
 
-    The number of values is looked at first, because reading millions of them would hold up everybody's requests.
+    The commas are counted first, because parsing millions of values would block the event loop.
     Stricter than the library: no NaN, no half of a surrogate pair, no U+0000.
     """
     commas = content.count(",") if isinstance(content, str) else content.count(b",")

@@ -27,7 +27,7 @@ class Ability:
 
     @classmethod
     def of(cls, refusal: Refusal | None, language: Language) -> Self:
-        """Return the ability of somebody whom this refusal blocks, or nothing."""
+        """Return the ability that this refusal blocks, or one that nothing blocks."""
         return cls(allowed=refusal is None, blocked_by=None if refusal is None else refused(refusal, language))
 
 

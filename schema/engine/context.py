@@ -129,7 +129,7 @@ class Context:
             raise WordedError(ANSWER_TOO_LONG(most=ROWS_MAX), extensions=EXCEEDED)
 
     def begin_answer(self) -> None:
-        """Count the rows of the next answer anew: a connection gives many."""
+        """Reset the count of rows for the next answer: a connection gives many."""
         self._rows_left = ROWS_MAX
 
     async def close(self) -> None:

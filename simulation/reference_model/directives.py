@@ -6,7 +6,7 @@ Choices where domain.md is silent:
 - A hold without plants goes to those with goods of the batch, on hand or on the road to them. Without goods anywhere,
   it goes to all plants that know the batch.
 - A hold for a batch that the plant does not know is rejected as BATCH_UNKNOWN and waits. It is placed at the receipt.
-- A plant that gets goods of a held batch later gets the directive from the hub as soon as the hub hears of it.
+- A plant that gets goods of a held batch later gets the directive from the hub once the hub has the entry.
 - A hold of one plant with reach GENEALOGY reaches other plants as a directed hold of the same kind, sent once for each
   first hold and batch.
 - Batch data that its origin put right go to every other plant that knows the batch, and count there at once.

@@ -297,7 +297,7 @@ def _unmirrored(place: str, given: GraphQLInputObjectType, shown: Mapping[str, G
 
 
 def _tests(test: GraphQLNamedType, value: GraphQLNamedType) -> bool:
-    """Tell whether an input of a filter tests values of this type."""
+    """Return whether an input of a filter tests values of this type."""
     if not isinstance(test, GraphQLInputObjectType):
         return test is value and test.name == "Boolean"
     if "notIn" in test.fields:

@@ -78,7 +78,7 @@ async def test_server_killed_twice_then_every_entry_comes_once_and_in_order(grou
 
 
 def _applied(reader: Person, plant: str) -> int:
-    """Return the number of a plant's entries that are applied at the reader's node. Nobody writes meanwhile."""
+    """Return the number of a plant's entries that are applied at the reader's node. There is no other writer."""
     plants = reader.ask("{ plants { code replication { projected } } }")["plants"]
     return int(next(one["replication"]["projected"] for one in plants if one["code"] == plant))
 

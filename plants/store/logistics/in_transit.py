@@ -182,7 +182,7 @@ def awaited_batches(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -
 
 
 def awaited_transfers(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, bool]:
-    """Tell of each received transfer whether its source is in the scope and its dispatch is not known yet."""
+    """Return for each received transfer whether its source is in the scope and its dispatch is not known yet."""
     sql = (
         "SELECT id, max(CASE WHEN plant_id = (id >> 40) THEN 1 ELSE 0 END),"
         " max(CASE WHEN plant_id <> (id >> 40) AND state = 'CLOSED' THEN 1 ELSE 0 END) FROM process_records"

@@ -131,7 +131,7 @@ def transfers_count(reads: ReadSession, scope: PlantScope, filters: TransfersFil
 
 
 def differing_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, bool]:
-    """Tell of each received transfer whether an amount differs from that on the label."""
+    """Return for each received transfer whether an amount differs from that on the label."""
     row = TransferLineRow
     differing = case((col(row.received) != col(row.dispatched), 1), else_=0)
     found = select(row.transfer_id, func.max(differing)).where(col(row.received).isnot(None))

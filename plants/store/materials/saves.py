@@ -110,7 +110,7 @@ def _row(row: tuple[str, str]) -> dict[str, str]:
 
 
 def unfinished_save(reads: ReadSession, plant: int) -> bool:
-    """Tell whether a save is not finished."""
+    """Return whether a save is not finished."""
     found = select(Save.id).where(Save.plant_id == plant, col(Save.finished).is_(None)).limit(1)
     return reads.exec(found).first() is not None
 
