@@ -62,12 +62,12 @@ def move(**other: Any) -> dict[str, Any]:
 # What is sent, the refusal's code, and its whole text in both languages.
 REFUSED: dict[str, tuple[str, dict[str, Any], str, str, str]] = {
     "unknown material": (
-        RECEIVE, delivery(material="NOPE"), "NOT_DEFINED",
+        RECEIVE, delivery(materialCode="NOPE"), "NOT_DEFINED",
         "No material with the code NOPE is defined here. Define it first.",
         "此处未定义代码为 NOPE 的物料，请先定义。",
     ),
     "unknown location": (
-        RECEIVE, delivery(location="Z9"), "NOT_DEFINED",
+        RECEIVE, delivery(locationCode="Z9"), "NOT_DEFINED",
         "No location with the code Z9 is defined here. Define it first.",
         "此处未定义代码为 Z9 的库位，请先定义。",
     ),
@@ -111,6 +111,16 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str, str, str]] = {
         "No batch SH1-260101-0001A is known here. Check the code or scan the label again.",
         "此处没有批次 SH1-260101-0001A，请核对批次号或重新扫描标签。",
     ),
+    "wrong batch code": (
+        MOVE, move(batchCode="SH1 €"), "BATCH_UNKNOWN",
+        "No batch SH1 € is known here. Check the code or scan the label again.",
+        "此处没有批次 SH1 €，请核对批次号或重新扫描标签。",
+    ),
+    "code too long": (
+        MOVE, move(batchCode="X" * 41), "BATCH_UNKNOWN",
+        f"No batch {'X' * 40} is known here. Check the code or scan the label again.",
+        f"此处没有批次 {'X' * 40}，请核对批次号或重新扫描标签。",
+    ),
     "unknown process": (
         FEED, {"processId": node_id("process", 4242), "lines": []}, "PROCESS_UNKNOWN",
         "This process record is not known here. Check its id.", "此处没有该生产记录，请核对其编号。",
@@ -130,8 +140,6 @@ def test_wrong_content_then_refused_by_name_in_both_languages(plant: Group, name
 
 # What is sent as variables to a document, and what the error must name.
 MALFORMED: dict[str, tuple[str, dict[str, Any], str]] = {
-    "wrong batch code": (MOVE, move(batch="SH1 €"), "SH1 €"),
-    "code too long": (MOVE, move(batch="X" * 21), "X" * 21),
     "unknown field": (RECEIVE, delivery(colour="red"), "colour"),
     "missing field": (RECEIVE, {"materialCode": "MILK"}, "quantity"),
     "a number for a text": (RECEIVE, delivery(material=7), "material"),
