@@ -335,5 +335,5 @@ def test_database_of_another_plant_then_nothing_starts_and_nothing_is_written(
         own.replace(place / "plant.db")
         group.start()
         check_kept(group, "SH1", received(group.at("SH1", WANG), 2))
-    assert replication(group, "SH1")["SH1"]["alarm"] is None
+    assert replication(group, "SH1")["SH1"]["alarms"] == []
     assert httpx2.get(f"{group.nodes['SH1'].url}/readyz", trust_env=False).status_code == 200
