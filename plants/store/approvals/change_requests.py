@@ -17,7 +17,7 @@ from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.instants import micros
 from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
-from plants.store.inventory.batches import Batch
+from plants.store.inventory.batches import Batch, batches_coded
 from plants.store.ledger.entries import INDEX_MAX
 from plants.store.materials.plants import plants_admitted
 from plants.store.sql.columns import PLANT, PROJECTION, big, key, text
@@ -202,6 +202,5 @@ def _filtered(reads: ReadSession, scope: PlantScope, filters: ChangesFilter) -> 
         admitted = (levels.contains(one.value) for one in ChangeLevel if filters.levels.admits(one))
         found = found.where(or_(false(), *admitted))
     if filters.batch is not None:
-        named = filtered(select(Batch.id).where(col(Batch.plant_id).in_(scope)), {Batch.code: filters.batch})
-        found = found.where(col(row.batch_id).in_(named))
+        found = found.where(col(row.batch_id).in_(batches_coded(scope, filters.batch)))
     return found

@@ -15,10 +15,12 @@ from plants.rules.values.scope import PlantScope
 from plants.store.inventory.batches import Alias, Batch, Known, known_by_id
 from plants.store.inventory.holds import is_on_hold
 from plants.store.inventory.movements import Stock
+from plants.store.inventory.receipts import ReceiptRow
 from plants.store.materials.plants import plants_admitted
 from plants.store.sql import pages
+from plants.store.sql.columns import plant_of_number
 from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span, filtered
-from plants.store.sql.orders import Order, OrderDirection
+from plants.store.sql.orders import NO_DAY, Order
 
 
 class BatchOrderField(DescribedEnum):
@@ -31,8 +33,6 @@ class BatchOrderField(DescribedEnum):
 
 
 AS_RECORDED: Final = Order(BatchOrderField.ORIGIN)
-EXPIRES_LAST: Final = {OrderDirection.ASCENDING: "9999-12-31", OrderDirection.DESCENDING: ""}
-"""The sort key of batches that do not expire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,9 @@ class BatchesFilter:
     code: CodeCriterion | None = None
     material: CodeCriterion | None = None
     supplier: CodeCriterion | None = None
+    supplier_lot: CodeCriterion | None = None
+    purchase_order: CodeCriterion | None = None
+    origin: CodeCriterion | None = None
     grade: CodeCriterion | None = None
     disposition: MemberCriterion[Disposition] | None = None
     produced: Span[int] | None = None
@@ -100,7 +103,7 @@ def _order_key(order: Order[BatchOrderField]) -> tuple[Any, ...]:
         case BatchOrderField.PRODUCED_AT:
             return func.min(col(Batch.produced_us)), batch
         case BatchOrderField.EXPIRES_ON:
-            return func.coalesce(func.min(col(Batch.expires_on)), EXPIRES_LAST[order.direction]), batch
+            return func.coalesce(func.min(col(Batch.expires_on)), NO_DAY[order.direction]), batch
         case BatchOrderField.CODE:
             return func.min(col(Batch.code)), batch
 
@@ -123,6 +126,11 @@ def _filtered(reads: ReadSession, scope: PlantScope, filters: BatchesFilter, col
     for wanted, some in ((filters.on_hold, is_on_hold()), (filters.in_stock, is_in_stock())):
         if wanted is not None:
             found = found.where(some if wanted else ~some)
+    if filters.origin is not None:
+        origins = plants_admitted(reads, scope, filters.origin)
+        found = found.where(plant_of_number(col(Batch.id)).in_(origins))
+    if filters.supplier_lot is not None or filters.purchase_order is not None:
+        found = found.where(col(Batch.id).in_(_received(scope, filters)))
     if filters.alias is not None:
         found = found.where(_has_alias(filters.alias))
     return found.group_by(col(Batch.id))
@@ -132,6 +140,14 @@ def is_in_stock() -> ColumnElement[bool]:
     """Return the condition that a plant has goods of a batch on hand."""
     there = col(Stock.batch_id) == col(Batch.id), col(Stock.plant_id) == col(Batch.plant_id)
     return exists().where(*there, col(Stock.quantity) > 0)
+
+
+def _received(scope: PlantScope, filters: BatchesFilter) -> Select[Any]:
+    """Return the batches whose receipts meet the filter, as their plants of origin state them."""
+    row = ReceiptRow
+    at_origin = col(row.plant_id) == plant_of_number(col(row.batch_id))
+    found = sql_select(col(row.batch_id)).where(col(row.plant_id).in_(scope), at_origin)
+    return filtered(found, {row.supplier_lot: filters.supplier_lot, row.purchase_order: filters.purchase_order})
 
 
 def _has_alias(criteria: AliasesFilter) -> ColumnElement[bool]:

@@ -4,23 +4,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Index, Integer, case, exists, func, literal, or_
+from sqlalchemy import Index, case, exists, func, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Session
-from plants.rules.identification.codes import NODE_NUMBER_BITS, plant_of
+from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry, decode
 from plants.rules.ledger.refusals import ENTRY_PRUNED
 from plants.rules.logistics.events import TRANSFER_DISPATCHED
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
+from plants.store.inventory.batches import batches_coded
 from plants.store.ledger.entries import LedgerEntry, Log
 from plants.store.production.process_records import ProcessRow
 from plants.store.sql import pages
-from plants.store.sql.columns import PLANT, PROJECTION, big, key, text
+from plants.store.sql.columns import PLANT, PROJECTION, big, key, plant_of_number, text
 from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span, filtered
 from plants.store.sql.orders import Order, OrderDirection
 
@@ -81,6 +82,7 @@ class TransfersFilter:
     differs: bool | None = None
     dispatched_us: Span[int] | None = None
     received_us: Span[int] | None = None
+    batch: CodeCriterion | None = None
     order: Order[TransferOrderField] = NEWEST_FIRST
 
 
@@ -160,8 +162,7 @@ def dispatch_of(reads: ReadSession, scope: PlantScope, transfer: int) -> tuple[E
 
 def _filtered(scope: PlantScope, filters: TransfersFilter) -> SelectOfScalar[int]:
     row, line = ProcessRow, TransferLineRow
-    # PostgreSQL shifts a bigint by an integer alone.
-    at_source = col(row.plant_id) == col(row.id).op(">>")(literal(NODE_NUMBER_BITS, Integer()))
+    at_source = col(row.plant_id) == plant_of_number(col(row.id))
     found = select(row.id).where(col(row.plant_id).in_(scope), col(row.kind) == "TRANSFER")
     # A destination's statement whose receipt was corrected says nothing any more.
     found = found.where(or_(at_source, col(row.state) == "CLOSED"))
@@ -176,6 +177,11 @@ def _filtered(scope: PlantScope, filters: TransfersFilter) -> SelectOfScalar[int
         found = found.where(*filters.state.conditions(state))
     if filters.received_us is not None:
         found = found.where(filtered(_receipt(scope), {RECEIPT.closed_us: filters.received_us}).exists())
+    if filters.batch is not None:
+        carried = select(line.transfer_id).where(
+            col(line.batch_id).in_(batches_coded(scope, filters.batch)), col(line.plant_id).in_(scope)
+        )
+        found = found.where(col(row.id).in_(carried))
     if filters.differs is not None:
         differing = exists().where(
             col(line.transfer_id) == col(row.id),
@@ -188,7 +194,7 @@ def _filtered(scope: PlantScope, filters: TransfersFilter) -> SelectOfScalar[int
 
 def _receipt(scope: PlantScope) -> SelectOfScalar[int]:
     """Return the statement for the destination's statement of a transfer, inside a statement for transfers."""
-    away = col(RECEIPT.plant_id) != col(RECEIPT.id).op(">>")(literal(NODE_NUMBER_BITS, Integer()))
+    away = col(RECEIPT.plant_id) != plant_of_number(col(RECEIPT.id))
     here = col(RECEIPT.plant_id).in_(scope)
     found = select(RECEIPT.id).where(col(RECEIPT.id) == col(ProcessRow.id), away, col(RECEIPT.state) == "CLOSED", here)
     return found.correlate(ProcessRow)
