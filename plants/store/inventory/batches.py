@@ -28,6 +28,7 @@ class Batch(SQLModel, table=True):
         Index("batches_by_code", "code", "plant_id"),
         Index("batches_by_material", "plant_id", "material", "id"),
         Index("batches_by_expiry", "plant_id", "expires_on", "id"),
+        Index("batches_by_production", "produced_us", "id"),
         CHANGING,
     )
 

@@ -16,6 +16,7 @@ from plants.store.production.process_records import INPUTS, ProcessRow, records_
 from plants.store.sql import pages
 from plants.store.sql.filters import CodeCriterion, Span, filtered
 from plants.store.sql.orders import Order, OrderDirection
+from plants.store.sql.planning import indexed_unless
 
 
 class ShipmentOrderField(DescribedEnum):
@@ -73,12 +74,14 @@ def shipment_key(row: ProcessRow, order: Order[ShipmentOrderField]) -> pages.Key
     return tuple(getattr(row, name) for name in COLUMNS[order.field])
 
 
-def _shipments(scope: Collection[int]) -> SelectOfScalar[ProcessRow]:
-    return select(ProcessRow).where(ProcessRow.kind == ProcessKind.SHIPMENT, col(ProcessRow.plant_id).in_(scope))
+def _shipments(scope: Collection[int], order: Order[ShipmentOrderField] = NEWEST_FIRST) -> SelectOfScalar[ProcessRow]:
+    is_ordered = order.field is ShipmentOrderField.SHIPPED_AT
+    plant = indexed_unless(col(ProcessRow.plant_id), ordered=is_ordered)
+    return select(ProcessRow).where(ProcessRow.kind == ProcessKind.SHIPMENT, plant.in_(scope))
 
 
 def _filtered(reads: ReadSession, scope: PlantScope, filters: ShipmentsFilter) -> SelectOfScalar[ProcessRow]:
-    found = _shipments(plants_admitted(reads, scope, filters.plant))
+    found = _shipments(plants_admitted(reads, scope, filters.plant), filters.order)
     if filters.batch is not None:
         found = found.where(col(ProcessRow.id).in_(records_with(scope, filters.batch, INPUTS)))
     return filtered(

@@ -17,6 +17,7 @@ from plants.store.production.process_records import INPUTS, OUTPUTS, ProcessRow,
 from plants.store.sql import pages
 from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span, filtered
 from plants.store.sql.orders import NO_TIME, Order, OrderDirection
+from plants.store.sql.planning import indexed_unless
 
 LISTED_APART: Final = ProcessKind.TRANSFER.value, ProcessKind.SHIPMENT.value
 
@@ -90,7 +91,9 @@ def _sorted_by(name: str, direction: OrderDirection) -> Any:
 
 def _filtered(reads: ReadSession, scope: PlantScope, filters: ProcessesFilter) -> SelectOfScalar[ProcessRow]:
     here = plants_admitted(reads, scope, filters.plant)
-    found = select(ProcessRow).where(col(ProcessRow.plant_id).in_(here), col(ProcessRow.kind).not_in(LISTED_APART))
+    is_ordered = filters.order.field is ProcessRecordOrderField.OPENED_AT
+    plant = indexed_unless(col(ProcessRow.plant_id), ordered=is_ordered)
+    found = select(ProcessRow).where(plant.in_(here), col(ProcessRow.kind).not_in(LISTED_APART))
     if filters.batch is not None:
         found = found.where(col(ProcessRow.id).in_(records_with(scope, filters.batch, INPUTS, OUTPUTS)))
     return filtered(

@@ -28,6 +28,7 @@ class ProcessRow(SQLModel, table=True):
     __tablename__ = "process_records"
     __table_args__ = (
         Index("process_records_by_kind", "plant_id", "kind", "id"),
+        Index("process_records_by_opening", "opened_us", "id", "plant_id"),
         partial_index("process_records_by_customer", "customer"),
         partial_index("process_records_by_job_order", "job_order"),
         PROJECTION,
