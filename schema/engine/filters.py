@@ -7,7 +7,7 @@ from typing import Final, Generic, Protocol, TypeVar
 from infra.messages import message
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.instants import micros
-from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span
+from plants.store.sql.filters import CodeCriterion, MemberCriterion, NameCriterion, Span
 from schema.engine.errors import WordedError
 from schema.engine.fields import described, input_type
 from schema.engine.limits import EXCEEDED
@@ -43,6 +43,22 @@ class CodeFilter:
     @property
     def criterion(self) -> CodeCriterion:
         return CodeCriterion(self.eq, _listed(self.in_), self.begins_with)
+
+
+@input_type
+class NameFilter:
+    """Tests a name that people write, such as a supplier's lot. Case, width and spaces at its ends do not differ.
+
+    Identifiers of EPCIS are case-sensitive.
+    """
+
+    eq: str | None = described("This name.", default=None)
+    in_: list[str] | None = described(f"One of these names, at most {VALUES_MAX}.", name="in", default=None)
+    begins_with: str | None = described("Beginning of the name.", default=None)
+
+    @property
+    def criterion(self) -> NameCriterion:
+        return NameCriterion(self.eq, _listed(self.in_), self.begins_with)
 
 
 @input_type
