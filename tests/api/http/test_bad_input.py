@@ -278,7 +278,7 @@ def test_pages_that_add_up_to_too_much_then_the_request_is_refused(
     wang = plant.people["wang"]
     for _ in range(3):
         wang.ask(RECEIVE, input=delivery())
-    monkeypatch.setattr("schema.engine.context.ROWS_MAX", 5)
+    monkeypatch.setattr("schema.engine.context.ROWS_MAX", limits.Limit(5, "Rows."))
 
     content = wang.send("{ batches { nodes { code } } stock { nodes { id } } }").json()
 
