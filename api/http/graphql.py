@@ -173,7 +173,8 @@ class ExpiringConnection(BaseGraphQLTransportWSHandler[Context, None]):
             most = limits.SUBSCRIPTIONS_PER_CONNECTION_MAX
             refused = limits.exceeded(most, SUBSCRIPTIONS_TOO_MANY(most=most))
             payload = [error.formatted for error in presented([refused], self.context)]
-            await self.send_message({"id": message["id"], "type": "error", "payload": payload})
+            answer: Any = {"type": "error", "payload": payload}
+            await self.send_message(answer | {"id": message["id"]})
         else:
             await super().handle_subscribe(message)
 

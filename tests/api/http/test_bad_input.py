@@ -251,7 +251,7 @@ def fragments(count: int) -> str:
         ("{ " + " ".join(f"a{n}: viewer {{ name }}" for n in range(31)) + " }", "31 aliases; 30 is the limit."),
         ("{ viewer { name " + "@include(if: true) " * 21 + "} }", "21 directives; 20 is the limit."),
         ("{ viewer { name " + "@x " * 500 + "} }", "500 directives; 20 is the limit."),
-        ("{ " + "viewer { name } " * 1000 + "}", "Document contains more than 2000 tokens."),
+        ("{ " + "viewer { name } " * 1000 + "}", "The document has more than 2000 tokens."),
         (fragments(20), "fields; 3000 is the limit."),
         (fragments(120), "fields; 3000 is the limit."),
         ("{ stock(first: 501) { totalCount } }", "`first` is between 1 and 500, not 501."),

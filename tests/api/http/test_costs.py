@@ -8,6 +8,7 @@ from infra.database import Session
 from schema.engine.limits import COST_MAX, COST_PER_MINUTE
 from tests.api.serving import PASSWORD, SETUP, Serving, password
 
+SLOW = "{ " + " ".join(f"a{n}: plants {{ replication {{ size }} materials: code }}" for n in range(25)) + " }"
 DEAREST = "{ batches(first: 500) { nodes { history(first: 99) { nodes { id } } } } }"
 
 
@@ -36,7 +37,7 @@ def test_budget_spent_then_status_429_until_the_next_minute(plant: Serving) -> N
     content = refused.json()
     assert "data" not in content
     assert content["errors"][0]["extensions"] == {
-        "code": "LIMIT_EXCEEDED", "cost": 1, "limit": COST_PER_MINUTE, "left": 0,
+        "code": "LIMIT_EXCEEDED", "limitName": "COST_PER_MINUTE", "cost": 1, "limit": COST_PER_MINUTE, "left": 0,
         "resetAt": "2026-03-14T08:01:00.000000Z",
     }  # fmt: skip
     assert content["extensions"]["cost"]["left"] == 0
