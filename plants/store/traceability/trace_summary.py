@@ -46,10 +46,14 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The figures of a trace; `unstated` counts batches that no plant in the scope has stated."""
+    """The figures of a trace; `unstated` counts batches that no plant in the scope has stated.
+
+    `edges` counts those of `transfers` too, and `processes` does not count transfers.
+    """
 
     batches: int
     processes: int
+    transfers: int
     edges: int
     depth: int
     unstated: int
@@ -88,7 +92,8 @@ def summary(session: ReadSession, scope: PlantScope, traced: Traced) -> Summary:
     return Summary(
         batches=len(traced.batches),
         processes=len(traced.processes),
-        edges=len(traced.links),
+        transfers=len(traced.transfers),
+        edges=traced.link_count,
         depth=traced.depth,
         unstated=len(traced.batches) - sum(share.batches for share in shares),
         shares=shares,
