@@ -26,7 +26,7 @@ from plants.rules.values.actors import Author
 from plants.rules.values.scope import PlantScope
 from plants.store.materials.plants import known_plants
 from plants.store.replication.status import PlantReplication, replication_status
-from schema.engine.access import Access, declared_access
+from schema.engine.access import Access, AnyCommand, declared_access
 from schema.engine.budgets import CostBudgets
 from schema.engine.commits import CommitNotifier
 from schema.engine.connections import Connection, Cursors, Key, Listing
@@ -322,7 +322,7 @@ class Info(strawberry.Info[Context, None]):
 
     async def work(
         self,
-        command: Command[Order],
+        command: AnyCommand,
         work: Callable[[Session, Author, CommandContext], T],
         input: MutationInput,
     ) -> T:
