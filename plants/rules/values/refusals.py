@@ -3,12 +3,15 @@
 A refusal holds a code and data. `infra.messages.word` makes a text of it in the reader's language.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final, Self
+from typing import Final, ParamSpec, Self, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class DatumKind(Enum):
@@ -208,6 +211,16 @@ class Refusals:
     def at(self, *path: str | int) -> "_Kept":
         """Keep the refusals that the block raises, at this place in the input, and go on after the block."""
         return _Kept(self._found, path)
+
+    def value(self, read: Callable[P, T], /, *given: P.args, **named: P.kwargs) -> T | None:
+        """Return what `read` returns, or keep its refusals and return None."""
+        with self.at():
+            return read(*given, **named)
+        return None
+
+    def __bool__(self) -> bool:
+        """Return True if any refusal was collected."""
+        return bool(self._found)
 
     def raise_any(self) -> None:
         """Raise the first refusal with the others as `further`, at most FURTHER_MAX. Does nothing without any."""
