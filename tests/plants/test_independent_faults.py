@@ -169,7 +169,7 @@ def places(refusal: Refusal) -> list[str]:
 
 def expect(plant: Plant, one: Case, faults: set[str]) -> None:
     """Check that the case with these faults is refused for each of them."""
-    order, circumstances = one.order, {**one.circumstances}
+    order, circumstances = one.order, dict[str, Any](one.circumstances)
     for fault in faults:
         fields = {name for name in one.faults[fault] if hasattr(order, name)}
         if fields:
