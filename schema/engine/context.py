@@ -33,6 +33,7 @@ from schema.engine.connections import Connection, Cursors, Key, Listing
 from schema.engine.downloads import Tickets
 from schema.engine.inputs import MutationInput, RequestInput
 from schema.engine.limits import ANSWER_TOO_LONG, COST_PER_MINUTE, ROWS_MAX, exceeded
+from schema.engine.malformed_commands import Aside
 from schema.engine.scalars import EventType
 from schema.engine.turns import Turns
 from schema.engine.validations import Validated, ValidationEnded
@@ -117,6 +118,7 @@ class Context:
         self.connection_params: Mapping[str, Any] | None = None
         self.snapshot = Snapshot(services, kept=kept)
         self.loaders: dict[Any, DataLoader[Any, Any]] = {}
+        self.aside: Aside = {}
         self._rows_left: int = ROWS_MAX
 
     def spend(self, rows: int) -> None:
