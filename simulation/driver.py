@@ -1,7 +1,9 @@
 """Drives a run: chooses the next act, retries unanswered requests, and keeps the clients' own record of answers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from datetime import datetime
+from typing import Final, Protocol
 
 from auth.actors import NotAuthenticated
 from infra.ids import new_id
@@ -18,6 +20,7 @@ from simulation.compound_faults import clone, mount_another, restore_both, switc
 from simulation.key_changes import change_a_key, let_back_in, revoke_keys
 from simulation.network import days
 from simulation.nodes import CODES
+from simulation.reference_model import Verdict
 from simulation.run_log import Violation
 from simulation.workload import Operation, View, next_intent
 from simulation.world import HUB, World
@@ -28,6 +31,25 @@ READMITTED_EVERY: Final = 12  # steps: so long a revoked plant waits, more or le
 SIGN_IN_EVERY: Final = 4  # operations of which one shows its token: checking it takes as long as the work
 
 
+Predict = Callable[[Operation, datetime], Verdict | None]
+
+
+class Compare(Protocol):
+    """Compares an answer with its prediction."""
+
+    def __call__(self, operation: Operation, verdict: Verdict | None, refusal: Refusal | None, *, done: bool) -> None:
+        """Raise Violation where they differ."""
+        ...
+
+
+def _predict_nothing(_operation: Operation, _now: datetime) -> Verdict | None:
+    return None
+
+
+def _compare_nothing(operation: Operation, verdict: Verdict | None, refusal: Refusal | None, *, done: bool) -> None:
+    """Compare nothing: no model follows the run."""
+
+
 @dataclass
 class Driver:
     """What happens in a world from step to step, and the clients' own memory of what they were told."""
@@ -36,6 +58,8 @@ class Driver:
     printed: dict[str, str] = field(default_factory=dict)
     tokens: dict[tuple[int, str], str] = field(default_factory=dict)
     refusals: int = 0
+    predict: Predict = _predict_nothing
+    compare: Compare = _compare_nothing
 
     def __post_init__(self) -> None:
         self.world.nested = self.small_act
@@ -120,18 +144,23 @@ class Driver:
         disk = world.disk_of(node)
         clock = world.hub.clock if operation.at_hub else world.plants[operation.plant].clock
         made: list[Entry] = []
+        refused: Refusal | None = None
+        now = clock.now()
+        predicted = self.predict(operation, now)
         operation.tries += 1
         fenced = [] if node == HUB else disk.peek("SELECT size FROM logs WHERE log_id = ? AND fenced <> 0", (node,))
 
         def run() -> None:
+            nonlocal refused
             if operation.number % SIGN_IN_EVERY == 0:
                 self._sign_in(node, operation)
-            call = CommandContext(operation.plant, clock.now(), request=operation.request, reason=operation.reason)
+            call = CommandContext(operation.plant, now, request=operation.request, reason=operation.reason)
             try:
                 with disk.transaction() as session:
                     done = operation.command(session, operation.order, actor=operation.author, call=call)
                     made.extend(done if isinstance(done, list) else [done])
             except Refusal as refusal:
+                refused = refusal
                 made.clear()
                 self.refusals += 1
                 operation.refused = refusal.code
@@ -139,6 +168,7 @@ class Driver:
                 world.run_log.mark(f"refused {refusal.code}")
 
         durable = world.at_hub(run) if operation.at_hub else world.at_plant(node, run)
+        self.compare(operation, predicted, refused, done=durable and bool(made))
         if not self.was_told(name, durable, made):
             return
         # A request that is repeated gets the entry of the first time, from a fenced copy too.

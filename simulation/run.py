@@ -2,6 +2,7 @@
 
 import traceback
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
@@ -12,6 +13,8 @@ from simulation.convergence import converge
 from simulation.driver import Driver
 from simulation.final_invariants import check_final, check_midway
 from simulation.group import IdSource
+from simulation.model_check.checker import ModelChecker
+from simulation.model_check.deviations import KNOWN, Deviation
 from simulation.options import Swarm, draw
 from simulation.run_log import RunLog, Violation
 from simulation.step_invariants import StepInvariants
@@ -35,7 +38,7 @@ class Outcome:
     trace: str = ""
 
 
-def run(seed: int, swarm: Swarm | None = None) -> Outcome:
+def run(seed: int, swarm: Swarm | None = None, known: Sequence[Deviation] = KNOWN) -> Outcome:
     """Run one seed to its end or its first violation. The same seed gives the same digest on every machine."""
     chance = Random(f"steps {seed}")
     options = swarm or draw(Random(f"swarm {seed}"))
@@ -47,16 +50,20 @@ def run(seed: int, swarm: Swarm | None = None) -> Outcome:
         driver = Driver(world)
         invariants = StepInvariants(driver)
         try:
+            checker = ModelChecker(driver, known)
+            driver.predict, driver.compare = checker.predict, checker.compare
             invariants.look()
             for _ in range(options.steps):
                 driver.step()
                 invariants.look()
+                checker.look()
                 steps += 1
                 if steps % GLANCE_EVERY == 0:
                     check_midway(driver)
             steps += converge(driver, invariants)
             count_coincidences(world)
             check_final(driver, invariants)
+            checker.check_all()
         except Violation as violation:
             invariant, text = violation.invariant, str(violation)
         except Exception as error:  # noqa: BLE001 -- whatever nobody expected is what a run is looking for.

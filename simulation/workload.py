@@ -39,7 +39,7 @@ from plants.commands.logistics.transfers import (
     dispatch_transfer,
     receive_transfer,
 )
-from plants.commands.materials.definitions import MasterDefinition
+from plants.commands.materials.changes import MasterChange
 from plants.commands.production.merges import Merge, MergeSource, merge_batches
 from plants.commands.production.process_records import (
     Closing,
@@ -354,7 +354,7 @@ def _direct(view: View) -> Intent | None:
     chance, own = view.chance, (view.codes[view.plant - 1],)
     kind, person = chance.randrange(6), chance.choice(HEADQUARTERS)
     if kind == 0:
-        order: Any = MasterDirection(own, MasterDefinition(MasterKind.LOCATION, f"D{chance.randrange(9)}", "Dock 月台"))
+        order: Any = MasterDirection(own, MasterChange(MasterKind.LOCATION, f"D{chance.randrange(9)}", "Dock 月台"))
         return Intent(direct_master, order, person, at_hub=True)
     if kind <= 2 and view.directed:  # noqa: PLR2004 -- as many releases as holds, or nothing could be used at last.
         order = ReleaseDirection(chance.choice(view.directed), "tested 已检验")
