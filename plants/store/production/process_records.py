@@ -5,11 +5,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import Index
-from sqlalchemy import tuple_
-from sqlalchemy import SelectBase
-from sqlalchemy import func
-from sqlalchemy import union
+from sqlalchemy import Index, SelectBase, tuple_, union
 from sqlmodel import SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -23,9 +19,8 @@ from plants.store.genealogy.edges import Edge
 from plants.store.inventory.batches import batches_coded
 from plants.store.sql import pages
 from plants.store.sql.columns import PLANT, PROJECTION, big, key, partial_index, text
-from plants.store.sql.sums import sum_columns
-from plants.store.sql.sums import whole
 from plants.store.sql.filters import CodeCriterion
+from plants.store.sql.sums import sum_columns, whole
 
 
 class ProcessRow(SQLModel, table=True):
