@@ -174,6 +174,27 @@ def _literal(node: ValueNode | None) -> Value:
     return node.value if isinstance(node, BooleanValueNode) else None
 
 
+@dataclass(frozen=True, slots=True)
+class DearestList:
+    """The list of an operation with the most cost of its own, without the lists inside it: its path and its size."""
+
+    own_cost: int
+    path: str
+    size: int
+
+
+def dearest_list(
+    schema: GraphQLSchema, document: DocumentNode, name: str | None, variables: Mapping[str, Any]
+) -> DearestList:
+    """Return the dearest list of an operation of a valid document."""
+    operation = _operation(document, name)
+    root = schema.get_root_type(operation.operation)
+    assert root is not None
+    count = _Count(schema, document, dict(_sizes(schema, operation, variables)))
+    count.of([operation.selection_set], root, {})
+    return count.dearest
+
+
 class _Count:
     """Adds up the cost of selections. Fields with one response name count once, as they are answered once."""
 
@@ -181,6 +202,9 @@ class _Count:
         self._schema = schema
         self._prices = prices(schema)
         self._values = values
+        self._path: tuple[str, ...] = ()
+        self._times = 1
+        self.dearest = DearestList(0, "", 0)
         self._fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
@@ -236,9 +260,18 @@ class _Count:
         size = sized[name] if name in sized else self._size(price, nodes[0])
         within = [one.selection_set for one in nodes if one.selection_set is not None]
         weight = price.weight + sum(each * self._given(nodes[0], name, field) for name, field, each in price.given)
+        path, times = self._path, self._times
+        self._path = (*path, (nodes[0].alias or nodes[0].name).value)
         if price.sized:
-            return weight + price.type_weight + self.of(within, price.kind, dict.fromkeys(price.sized, size))
-        return weight + size * (price.type_weight + self.of(within, price.kind, {}))
+            cost = weight + price.type_weight + self.of(within, price.kind, dict.fromkeys(price.sized, size))
+        else:
+            self._times = times * size
+            own = self._times * price.type_weight
+            if own > self.dearest.own_cost:
+                self.dearest = DearestList(own, ".".join(self._path), size)
+            cost = weight + size * (price.type_weight + self.of(within, price.kind, {}))
+        self._path, self._times = path, times
+        return cost
 
     def _given(self, node: FieldNode, name: str, field: str) -> int:
         """Return the length of a list in the input that this argument gives."""

@@ -18,6 +18,7 @@ from plants.rules.approvals.change_requests import (
     ChangeLevel,
     ChangeVerdict,
     Proposal,
+    check_content,
     check_decidable,
     check_fresh,
 )
@@ -90,13 +91,16 @@ def apply_change(writer: PlantLedgerWriter, proposal: Proposal) -> Entry:
 
 def _decidable(writer: LedgerWriter, order: Decision, level: ChangeLevel) -> Proposal:
     """Return the proposal of a request that this user may decide here now, or raise the Refusals of the decision."""
+    session, plant = writer.session, writer.call.plant
     with Refusals() as refusals:
         with refusals.at("changeRequestId"):
-            proposal = proposal_of(writer.session, writer.call.plant, order.change)
+            proposal = proposal_of(session, plant, order.change)
+            with refusals.at("proposal"):
+                check_content(proposal, order.proposal)
             if level is ChangeLevel.HUB:
-                check_not_directed(writer.session, writer.call.plant, order.change)
-            decider = writer.actor.person
-            check_decidable(proposal, decider=decider, level=level, content=order.proposal, at=writer.call.now)
+                check_not_directed(session, plant, order.change)
+            decider, content = writer.actor.person, proposal.content
+            check_decidable(proposal, decider=decider, level=level, content=content, at=writer.call.now)
         with refusals.at("comment"):
             if order.comment or order.verdict is ChangeVerdict.REJECTED:
                 check_text("comment", order.comment, REASON_LENGTH_MAX)

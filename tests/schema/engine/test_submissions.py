@@ -177,6 +177,17 @@ async def test_several_values_of_a_command_are_malformed_then_all_are_told(node:
     ]
 
 
+async def test_invisible_characters_in_the_input_then_the_message_quotes_them_as_escapes(node: Served) -> None:
+    sent = "a\n\u202eb\u200b" + "x" * 1000
+    wrong = [receipt(occurredAt=sent), receipt(locationCode=sent), receipt(materialCode=sent)]
+
+    for one in (await node.ask(OPERATOR, VALUE_SUBMIT, commands=wrong))["submit"]:
+        message = one["refusal"]["message"]
+        assert message.isprintable()
+        assert "a\\n\\u202eb\\u200bx" in message
+        assert len(message) < 400
+
+
 async def test_malformed_literal_of_a_command_then_the_document_is_refused(here: Plant, node: Served) -> None:
     before = here.everything()
     literal = "mutation { submit(commands: [{ receiveBatch: { colour: 2 } }]) { requestId } }"
