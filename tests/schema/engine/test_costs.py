@@ -139,6 +139,24 @@ def test_rows_in_an_input_then_each_is_counted(document: str, variables: dict[st
     assert cost(document, **variables) == 10 + 1 + 4 * rows
 
 
+LINE = {"batchCode": "SH1-260314-0001P", "quantity": {"amount": "1", "unitCode": "KGM"}, "locationCode": "A1"}
+SUBMIT = "mutation($commands: [CommandInput!]!) { submit(commands: $commands) { requestId } }"
+SHIP = "mutation($i: ShipGoodsInput!) { a: shipGoods(input: $i) { __typename } ...F } fragment F on Mutation { %s }"
+
+
+@pytest.mark.parametrize(
+    "document, variables, expected",
+    [
+        (SHIP % "a: shipGoods(input: $i) { __typename }", {"i": {"lines": [LINE] * 100}}, 11 + 100),
+        (SHIP % "b: shipGoods(input: $i) { __typename }", {"i": {"lines": [LINE] * 100}}, 2 * (11 + 100)),
+        (SUBMIT, {"commands": [{"shipGoods": {"lines": [LINE] * 7}}] * 50}, 50 * (10 + 7)),
+        (SAVE, {"i": {"rows": [ROW | {"conversions": [{"unitCode": "BG", "factor": "2"}] * 20}] * 100}}, 11 + 400),
+    ],
+)
+def test_lines_of_commands_then_each_is_counted(document: str, variables: dict[str, Any], expected: int) -> None:
+    assert cost(document, **variables) == expected
+
+
 def test_most_rows_of_a_save_then_below_the_limits_with_a_page_of_their_results() -> None:
     results = "... on JobAccepted { job { rows { nodes { index refusal { code } } } } }"
     dear = cost(SAVE.replace("__typename", results), i={"rows": [ROW] * 10_000})
