@@ -54,6 +54,7 @@ def converge(driver: Driver, invariants: StepInvariants) -> int:
             invariants.look()
         while world.hub.running and _project(world):
             pass
+        world.follow_goods()
         invariants.look()
         if not _unlevel(driver):
             _archived(world)

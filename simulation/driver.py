@@ -7,7 +7,6 @@ from typing import Final, Protocol
 
 from auth.actors import NotAuthenticated
 from infra.ids import new_id
-from plants.commands.execution import CommandContext
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry
 from plants.rules.logistics.events import TRANSFER_DISPATCHED, TRANSFER_RECEIVED
@@ -17,17 +16,22 @@ from simulation.archive import devices_kept
 from simulation.backups import back_up, restore
 from simulation.clocks import HOUR, SECOND
 from simulation.compound_faults import clone, mount_another, restore_both, switch
+from simulation.disks import Disk
+from simulation.dry_runs import context, validate
+from simulation.intents import next_intent
 from simulation.key_changes import change_a_key, let_back_in, revoke_keys
 from simulation.network import days
-from simulation.nodes import CODES
 from simulation.reference_model import Verdict
 from simulation.run_log import Violation
-from simulation.workload import Operation, View, next_intent
+from simulation.views import view_of
+from simulation.workload import Operation
 from simulation.world import HUB, World
 
 WAITING_MAX: Final = 4
 NEWER_TYPES: Final = ("BatchSplit", "BatchMoved", "ProcessFed", "BatchShipped", "StockAdjusted", "BatchAliased")
 READMITTED_EVERY: Final = 12  # steps: so long a revoked plant waits, more or less
+SUBMITTED_EVERY: Final = 12  # operations, of which one is several that were kept
+VALIDATED_EVERY: Final = 10  # operations, of which one is validated first
 SIGN_IN_EVERY: Final = 4  # operations of which one shows its token: checking it takes as long as the work
 
 
@@ -48,6 +52,11 @@ def _predict_nothing(_operation: Operation, _now: datetime) -> Verdict | None:
 
 def _compare_nothing(operation: Operation, verdict: Verdict | None, refusal: Refusal | None, *, done: bool) -> None:
     """Compare nothing: no model follows the run."""
+
+
+def code_of(refusal: Refusal | None) -> str:
+    """Return the code of a refusal, or that there is none."""
+    return "no refusal" if refusal is None else str(refusal.code)
 
 
 @dataclass
@@ -81,6 +90,8 @@ class Driver:
             world.exchange(number, forced=chance.randrange(3) == 0)
         elif draw < 95:  # noqa: PLR2004 -- the hub's own jobs,
             world.project()
+            if chance.randrange(3) == 0:
+                world.follow_goods()
         elif draw < 96:  # noqa: PLR2004 -- now and then its signatures,
             world.sign()
         elif draw < 98:  # noqa: PLR2004 -- and its archive,
@@ -126,15 +137,30 @@ class Driver:
             self.attempt(chance.choice(waiting))
             return
         self.follow(number)
-        wanted = next_intent(self._view(number))
-        if wanted is None:
-            return
+        if chance.randrange(SUBMITTED_EVERY):
+            self.attempt(self._operation(number))
+        else:
+            self._submit([self._operation(number) for _ in range(chance.randint(2, 4))])
+
+    def _operation(self, number: int) -> Operation:
+        """Return what a user at a plant, or at headquarters, wants to do next."""
+        world = self.world
+        wanted = next_intent(view_of(world, number))
         operation = Operation(
             len(world.operations), number, wanted.command, wanted.order, wanted.person, new_id(), wanted.reason,
-            wanted.at_hub,
+            wanted.at_hub, wanted.of_hub,
         )  # fmt: skip
         world.operations.append(operation)
-        self.attempt(operation)
+        return operation
+
+    def _submit(self, kept: list[Operation]) -> None:
+        """Send the operations that a device kept while it was offline: in order, and all again if one is unanswered."""
+        self.world.run_log.mark("sent submit")
+        for _ in range(2):
+            for operation in kept:
+                self.attempt(operation)
+            if all(one.done or one.refused for one in kept):
+                return
 
     def attempt(self, operation: Operation) -> None:
         """Send an operation, once more if need be, with the same request id."""
@@ -147,6 +173,7 @@ class Driver:
         refused: Refusal | None = None
         now = clock.now()
         predicted = self.predict(operation, now)
+        validated, refusal_before = self._validate(operation, disk, now)
         operation.tries += 1
         fenced = [] if node == HUB else disk.peek("SELECT size FROM logs WHERE log_id = ? AND fenced <> 0", (node,))
 
@@ -154,10 +181,11 @@ class Driver:
             nonlocal refused
             if operation.number % SIGN_IN_EVERY == 0:
                 self._sign_in(node, operation)
-            call = CommandContext(operation.plant, now, request=operation.request, reason=operation.reason)
             try:
                 with disk.transaction() as session:
-                    done = operation.command(session, operation.order, actor=operation.author, call=call)
+                    done = operation.command(
+                        session, operation.order, actor=operation.author, call=context(operation, now)
+                    )
                     made.extend(done if isinstance(done, list) else [done])
             except Refusal as refusal:
                 refused = refusal
@@ -169,6 +197,9 @@ class Driver:
 
         durable = world.at_hub(run) if operation.at_hub else world.at_plant(node, run)
         self.compare(operation, predicted, refused, done=durable and bool(made))
+        if validated and (refused is not None or made) and code_of(refused) != code_of(refusal_before):
+            text = f"#{operation.number} {operation.sent}: validated as {code_of(refusal_before)}"
+            raise Violation("I3", f"{text}, and answered {code_of(refused)}")
         if not self.was_told(name, durable, made):
             return
         # A request that is repeated gets the entry of the first time, from a fenced copy too.
@@ -178,12 +209,19 @@ class Driver:
             world.tell(name, f"#{operation.number} {operation.command.name}: done, and the answer is lost")
             return
         world.tell(name, f"#{operation.number} {operation.command.name}: entry {made[0].index}")
-        world.run_log.mark(operation.command.name)
-        operation.done = made[0]
+        world.run_log.mark(f"sent {operation.sent}")
+        operation.done, operation.written = made[0], frozenset(one.envelope["plant"] for one in made)
         if node in world.restored:
             world.restored.discard(node)
             world.run_log.hit("F28")
         self._remember(operation, made[0])
+
+    def _validate(self, operation: Operation, disk: Disk, now: datetime) -> tuple[bool, Refusal | None]:
+        """Now and then validate an operation first; returns whether it was, and the refusal that it would get."""
+        if not operation.tries % 2 or self.world.chance.randrange(VALIDATED_EVERY) or disk.busy or disk.connection.dead:
+            return False, None
+        self.world.run_log.mark("sent validateOnly")
+        return True, validate(operation, disk, now)
 
     def was_told(self, _name: str, durable: bool, made: list[Entry]) -> bool:  # noqa: FBT001 -- it says what it is.
         """Tell whether the node would say to the person that it is done."""
@@ -209,13 +247,17 @@ class Driver:
             entry = operation.done
             if entry is None or operation.excused or restored not in {HUB, operation.plant}:
                 continue
-            log_id = -operation.plant if operation.at_hub else operation.plant
-            kept = [replay for (_, one), replay in world.replays.items() if one == log_id]
-            if operation.plant in world.cloned_twins:
-                kept.append(world.cloned_twins[operation.plant][1][operation.plant, log_id])
-            if operation.device not in archived and not any(operation.device in replay.devices for replay in kept):
+            lost = any(self._is_lost(operation, log_id) for log_id in operation.log_ids)
+            if operation.device not in archived and lost:
                 operation.excused = True
                 world.run_log.mark("lost with the only disk")
+
+    def _is_lost(self, operation: Operation, log_id: int) -> bool:
+        """Return whether no disk holds an entry of an operation in a ledger."""
+        world = self.world
+        kept = [replay for (_, one), replay in world.replays.items() if one == log_id]
+        twins = [replays[key] for _, replays, _ in world.cloned_twins.values() for key in replays if key[1] == log_id]
+        return not any(operation.device in replay.devices for replay in (*kept, *twins))
 
     def _remember(self, operation: Operation, entry: Entry) -> None:
         world, payload = self.world, entry.payload
@@ -237,20 +279,6 @@ class Driver:
             source = plant_of(payload["transfer"])
             sent = world.replays[source, source].state.dispatched.get(payload["transfer"])
             world.run_log.hit("F46", sent is not None and sent >= world.replays[HUB, source].size)
-
-    def _view(self, number: int) -> View:
-        world = self.world
-        replay = world.replays[number, number]
-        today = world.plants[number].clock.now().date()
-        codes = tuple(CODES.values())[: len(world.plants)]
-        directed = [
-            entry["payload"].get("hold") or entry["payload"]["recall"]
-            for entry in world.replays[HUB, -number].entries
-            if entry["type"] in {"HoldDirected", "RecallDirected"}
-        ]
-        everywhere = [code for one in world.plants for code in list(world.replays[one, one].state.codes)[-8:]]
-        labels = world.labels[CODES[number]]
-        return View(replay.state, replay, today, number, codes, labels, world.chance, directed, everywhere)
 
     def _sign_in(self, node: int, operation: Operation) -> None:
         """Show the token, and where it has run out sign in again, as the node's identity provider has it."""

@@ -13,6 +13,7 @@ from simulation.convergence import converge
 from simulation.driver import Driver
 from simulation.final_invariants import check_final, check_midway
 from simulation.group import IdSource
+from simulation.hold_invariants import check_directed_holds, check_lifted_holds
 from simulation.model_check.checker import ModelChecker
 from simulation.model_check.deviations import KNOWN, Deviation
 from simulation.options import Swarm, draw
@@ -63,7 +64,9 @@ def run(seed: int, swarm: Swarm | None = None, known: Sequence[Deviation] = KNOW
             steps += converge(driver, invariants)
             count_coincidences(world)
             check_final(driver, invariants)
+            check_lifted_holds(world)
             checker.check_all()
+            check_directed_holds(world, known)
         except Violation as violation:
             invariant, text = violation.invariant, str(violation)
         except Exception as error:  # noqa: BLE001 -- whatever nobody expected is what a run is looking for.

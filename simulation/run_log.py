@@ -8,7 +8,7 @@ LINES_KEPT: Final = 400
 
 
 class Violation(AssertionError):
-    """The system did what it promises never to do; `invariant` is I1 to I16, or SIM where the run itself broke."""
+    """The system did what it promises never to do; `invariant` is I1 to I19, or SIM where the run itself broke."""
 
     def __init__(self, invariant: str, text: str) -> None:
         super().__init__(f"{invariant}: {text}")

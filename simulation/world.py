@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from auth.keys import SigningKey
 from auth.notes import NoteSigner
+from plants.commands.directives import hold_propagation
 from plants.store.ledger.archive import Archive
 from plants.store.projection.registry import PROJECTORS, SUPPORTED
 from simulation.archive import ObjectsInMemory
@@ -302,6 +303,18 @@ class World:
         finally:
             PROJECTORS.update(hidden)
             SUPPORTED.update(versions)
+
+    def follow_goods(self) -> bool:
+        """Let the hub send holds after goods that have come to other plants since."""
+
+        def run() -> None:
+            with self.hub.disk.transaction() as session:
+                sent = hold_propagation.follow_goods(session, now=self.hub.clock.now())
+            if sent:
+                self.tell("HUB", f"sent {len(sent)} holds after goods")
+                self.run_log.mark("holds sent after goods")
+
+        return self.at_hub(run)
 
     def sign(self) -> bool:
         """Let the hub sign its own ledgers."""

@@ -27,18 +27,20 @@ class Deviation:
 
 BLOCKED: Final = ("BATCH_ON_HOLD", "BATCH_EXPIRED")
 
+HOLDS_STAY_BEHIND: Final = Deviation(
+    "holds-stay-behind",
+    4,
+    "A hold does not reach what the goods became.",
+    settings={"upstream_holds": False},
+)
+
 KNOWN: Final = (
+    HOLDS_STAY_BEHIND,
     Deviation(
         "times-not-in-order",
         4,
         "Times are compared with nothing: goods may leave before they came, by the clock.",
         settings={"clocks": timedelta(days=10_000)},
-    ),
-    Deviation(
-        "holds-stay-behind",
-        4,
-        "A hold does not reach what the goods became.",
-        settings={"upstream_holds": False},
     ),
     Deviation(
         "retest-does-not-block",
@@ -110,9 +112,19 @@ KNOWN: Final = (
         "no-turning-back",
         5,
         "A sender cannot take its own goods in again by its label.",
-        answers=frozenset({("receiveTransfer", ACCEPTED, "TRANSFER_MANIFEST_INVALID")}),
+        answers=frozenset(
+            ("receiveTransfer", predicted, "TRANSFER_MANIFEST_INVALID")
+            for predicted in (ACCEPTED, "BATCH_NOT_IN_TRANSFER", "TRANSFER_RECEIVED")
+        ),
     ),
 )
+
+FIRST_FAULTS: Final = frozenset(
+    {
+        *((f"save{noun}", "LINES_INVALID", "AMOUNT_NOT_POSITIVE") for noun in ("Material", "Unit")),
+    }
+)
+"""Commands with several faults, of which the rules do not say which is named: command, prediction, answer."""
 
 POLICIES: Final = {
     "RELEASE": Policy(("PLANT", "HUB"), either=True, life=timedelta(days=30)),
