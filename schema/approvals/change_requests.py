@@ -186,7 +186,7 @@ class ChangeRequest(Node):
             differences=[difference(one) for one in row.differences],
             levels=sorted(row.levels),
             reason=row.reason,
-            proposal=row.proposal,
+            proposal=Sha256(row.proposal),
             requested_by=Actor.of(row.requested_by),
             requested_at=row.requested_at,
             expires_at=row.expires_at,

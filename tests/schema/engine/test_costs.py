@@ -12,8 +12,7 @@ from schema.engine.budgets import CostBudgets
 from schema.engine.contracts import contract
 from schema.engine.cost_directives import stated_maximum
 from schema.engine.costs import kept_cost, operation_cost
-from schema.engine.limits import COST_MAX, COST_PER_MINUTE, PAGE_MAX, kept_document
-from schema.engine.submissions import SUBMITTED_MAX
+from schema.engine.limits import COMMANDS_MAX, COST_MAX, COST_PER_MINUTE, PAGE_MAX, kept_document
 from tests.factories import Plant
 from tests.schema.asking import MANAGER, OPERATOR, Served
 
@@ -181,8 +180,8 @@ def test_several_operations_then_the_named_one_counts() -> None:
 
 HOUSE = "fragment Told on Refusal { code message path furtherRefusals { code message path } }"
 HOUSE_DOCUMENTS = (
-    "mutation($given: [CommandInput!]!) { submit(commands: $given) { requestId refusal { ...Told } "
-    "recorded { entry { id index type recordedAt } } } }",
+    ("mutation($given: [CommandInput!]!) { submit(commands: $given) { requestId refusal { ...Told } "
+    "recorded { entry { id index type recordedAt } } } }"),
     "{ batches { nodes { code atPlants { blockedBy { ...Told } } } } }",
     "{ changeRequests { nodes { id decisions { verdict refusal { ...Told } } differences { __typename } } } }",
 )
@@ -194,7 +193,7 @@ def test_reasonable_document_with_the_fragment_of_refusals_then_within_the_limit
     asked = parse(document + HOUSE)
 
     assert not validate(graphql_schema(role), asked)
-    assert operation_cost(graphql_schema(role), asked, None, {"given": [{}] * SUBMITTED_MAX}) < COST_MAX / 4
+    assert operation_cost(graphql_schema(role), asked, None, {"given": [{}] * COMMANDS_MAX}) < COST_MAX / 4
 
 
 async def test_many_objects_inside_many_then_refused_by_cost_and_paged_answered(here: Plant, node: Served) -> None:
