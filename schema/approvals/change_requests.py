@@ -64,7 +64,7 @@ class ChangeDecision:
     level: ChangeLevel = described("Level at which the decision was made.")
     decided_by: Actor = described("User who decided.")
     printed_name: str = described("Name of the decider as printed with the signature.")
-    comment: str = described("Comment of the decider. Empty if none was given.")
+    comment: str | None = described("Comment of the decider. Null if none was given.")
     decided_at: datetime = described("Time of the decision.")
     ledger: LedgerKind = described(
         "Ledger that holds the decision: the plant's own, or the hub's directives to the plant."
@@ -97,7 +97,7 @@ class ChangeDecision:
             level=row.level,
             decided_by=Actor.of(row.decided_by),
             printed_name=row.printed_name,
-            comment=row.comment,
+            comment=row.comment or None,
             decided_at=row.decided_at,
             ledger=kind_of(row.log_id),
             index=row.idx,
@@ -186,7 +186,7 @@ class ChangeRequest(Node):
             differences=[difference(one) for one in row.differences],
             levels=sorted(row.levels),
             reason=row.reason,
-            proposal=row.proposal,
+            proposal=Sha256(row.proposal),
             requested_by=Actor.of(row.requested_by),
             requested_at=row.requested_at,
             expires_at=row.expires_at,

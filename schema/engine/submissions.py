@@ -16,15 +16,13 @@ from infra.roles import Role
 from schema.engine.access import METADATA_KEY, access_of
 from schema.engine.context import Info
 from schema.engine.entries import Recorded
-from schema.engine.errors import WordedError
 from schema.engine.fields import argument, described, object_type
-from schema.engine.limits import EXCEEDED
+from schema.engine.limits import COMMANDS_MAX, exceeded
 from schema.engine.malformed_commands import Malformed, aside_of
 from schema.engine.operations import MUTATION_WEIGHT, Operation, OperationKind, derived, register
 from schema.engine.refusals import RefusalAnswer, refused
 from schema.engine.scalars import RequestId
 
-SUBMITTED_MAX: Final = 500
 COMMANDS_TOO_MANY: Final = message("COMMANDS_TOO_MANY", "`commands` holds at most {most} commands, not {count}.")
 
 
@@ -69,13 +67,13 @@ def _declare(role: Role, members: Mapping[str, Operation]) -> None:
     async def submit(
         info: Info,
         commands: Annotated[
-            list[command], argument(f"Commands in the order of their execution, at most {SUBMITTED_MAX}.")
+            list[command], argument(f"Commands in the order of their execution, at most {COMMANDS_MAX}.")
         ],
     ) -> list[SubmittedCommand]:
         malformed, well_formed = aside_of(info, "commands"), iter(commands)
         count = len(commands) + len(malformed)
-        if count > SUBMITTED_MAX:
-            raise WordedError(COMMANDS_TOO_MANY(most=SUBMITTED_MAX, count=count), extensions=EXCEEDED)
+        if count > COMMANDS_MAX:
+            raise exceeded(COMMANDS_MAX, COMMANDS_TOO_MANY(most=COMMANDS_MAX, count=count))
         info.context.spend(count)
         return [
             _refused(info, malformed[place])
@@ -90,7 +88,7 @@ def _declare(role: Role, members: Mapping[str, Operation]) -> None:
         description="Run commands in order, each as its own mutation does. A refused command does not stop the others. "
         "Nor does a malformed command in a variable: it is refused as ValueInvalid in its place. "
         "After an interruption, send the same commands again: each request id is recorded once. "
-        f"Returns one result for each command, at most {SUBMITTED_MAX}. Example: `{EXAMPLES[role]}`.",
+        f"Returns one result for each command, at most {COMMANDS_MAX}. Example: `{EXAMPLES[role]}`.",
         metadata={METADATA_KEY: access},
     )
     register(OperationKind.MUTATION, submit, made, roles=frozenset({role}), access=access)

@@ -1,7 +1,9 @@
-"""A run's daily life: who does what next, clients that retry what was not answered, and what they remember of it."""
+"""Drives a run: chooses the next act, retries unanswered requests, and keeps the clients' own record of answers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from datetime import datetime
+from typing import Final, Protocol
 
 from auth.actors import NotAuthenticated
 from infra.ids import new_id
@@ -14,12 +16,13 @@ from plants.rules.values.refusals import Refusal
 from simulation.archive import devices_kept
 from simulation.backups import back_up, restore
 from simulation.clocks import HOUR, SECOND
+from simulation.compound_faults import clone, mount_another, restore_both, switch
 from simulation.key_changes import change_a_key, let_back_in, revoke_keys
-from simulation.misfortunes import clone, mount_another, restore_both, switch
 from simulation.network import days
 from simulation.nodes import CODES
-from simulation.people import Operation, Sight, wish
-from simulation.story import Violation
+from simulation.reference_model import Verdict
+from simulation.run_log import Violation
+from simulation.workload import Operation, View, next_intent
 from simulation.world import HUB, World
 
 WAITING_MAX: Final = 4
@@ -28,14 +31,35 @@ READMITTED_EVERY: Final = 12  # steps: so long a revoked plant waits, more or le
 SIGN_IN_EVERY: Final = 4  # operations of which one shows its token: checking it takes as long as the work
 
 
+Predict = Callable[[Operation, datetime], Verdict | None]
+
+
+class Compare(Protocol):
+    """Compares an answer with its prediction."""
+
+    def __call__(self, operation: Operation, verdict: Verdict | None, refusal: Refusal | None, *, done: bool) -> None:
+        """Raise Violation where they differ."""
+        ...
+
+
+def _predict_nothing(_operation: Operation, _now: datetime) -> Verdict | None:
+    return None
+
+
+def _compare_nothing(operation: Operation, verdict: Verdict | None, refusal: Refusal | None, *, done: bool) -> None:
+    """Compare nothing: no model follows the run."""
+
+
 @dataclass
-class Life:
+class Driver:
     """What happens in a world from step to step, and the clients' own memory of what they were told."""
 
     world: World
     printed: dict[str, str] = field(default_factory=dict)
     tokens: dict[tuple[int, str], str] = field(default_factory=dict)
     refusals: int = 0
+    predict: Predict = _predict_nothing
+    compare: Compare = _compare_nothing
 
     def __post_init__(self) -> None:
         self.world.nested = self.small_act
@@ -48,7 +72,7 @@ class Life:
         self._idle()
         world.network.deliver_late()
         self._reopen()
-        self._misfortune()
+        self._compound_fault()
         number = chance.choice(list(world.plants))
         draw = chance.randrange(100)
         if draw < 58:  # noqa: PLR2004 -- most of what happens is work.
@@ -74,7 +98,7 @@ class Life:
     def small_act(self, sending: int) -> None:
         """Do what others may be doing while a message of a plant is on its way."""
         world, chance = self.world, self.world.chance
-        if sending in world.offstage and chance.randrange(2):
+        if sending in world.cloned_twins and chance.randrange(2):
             self._other_copy(sending)
             return
         number = chance.choice(list(world.plants))
@@ -102,7 +126,7 @@ class Life:
             self.attempt(chance.choice(waiting))
             return
         self.follow(number)
-        wanted = wish(self._sight(number))
+        wanted = next_intent(self._view(number))
         if wanted is None:
             return
         operation = Operation(
@@ -120,25 +144,31 @@ class Life:
         disk = world.disk_of(node)
         clock = world.hub.clock if operation.at_hub else world.plants[operation.plant].clock
         made: list[Entry] = []
+        refused: Refusal | None = None
+        now = clock.now()
+        predicted = self.predict(operation, now)
         operation.tries += 1
         fenced = [] if node == HUB else disk.peek("SELECT size FROM logs WHERE log_id = ? AND fenced <> 0", (node,))
 
         def run() -> None:
+            nonlocal refused
             if operation.number % SIGN_IN_EVERY == 0:
                 self._sign_in(node, operation)
-            call = CommandContext(operation.plant, clock.now(), request=operation.request, reason=operation.reason)
+            call = CommandContext(operation.plant, now, request=operation.request, reason=operation.reason)
             try:
                 with disk.transaction() as session:
                     done = operation.command(session, operation.order, actor=operation.author, call=call)
                     made.extend(done if isinstance(done, list) else [done])
             except Refusal as refusal:
+                refused = refusal
                 made.clear()
                 self.refusals += 1
                 operation.refused = refusal.code
                 world.tell(name, f"#{operation.number} {operation.command.name}: {refusal.code}")
-                world.story.mark(f"refused {refusal.code}")
+                world.run_log.mark(f"refused {refusal.code}")
 
         durable = world.at_hub(run) if operation.at_hub else world.at_plant(node, run)
+        self.compare(operation, predicted, refused, done=durable and bool(made))
         if not self.was_told(name, durable, made):
             return
         # A request that is repeated gets the entry of the first time, from a fenced copy too.
@@ -148,11 +178,11 @@ class Life:
             world.tell(name, f"#{operation.number} {operation.command.name}: done, and the answer is lost")
             return
         world.tell(name, f"#{operation.number} {operation.command.name}: entry {made[0].index}")
-        world.story.mark(operation.command.name)
+        world.run_log.mark(operation.command.name)
         operation.done = made[0]
         if node in world.restored:
             world.restored.discard(node)
-            world.story.hit("F28")
+            world.run_log.hit("F28")
         self._remember(operation, made[0])
 
     def was_told(self, _name: str, durable: bool, made: list[Entry]) -> bool:  # noqa: FBT001 -- it says what it is.
@@ -166,9 +196,9 @@ class Life:
         if world.followed[number] == disk.writes:
             return
         world.followed[number], world.wrote_us[number] = disk.writes, world.time.us
-        for (node, _), shadow in world.shadows.items():
+        for (node, _), replay in world.replays.items():
             if node == number:
-                shadow.follow(disk)
+                replay.follow(disk)
 
     def excuse(self, restored: int) -> None:
         """Find what no disk holds any more after a restore: what is nowhere cannot come back."""
@@ -180,12 +210,12 @@ class Life:
             if entry is None or operation.excused or restored not in {HUB, operation.plant}:
                 continue
             log_id = -operation.plant if operation.at_hub else operation.plant
-            kept = [shadow for (_, one), shadow in world.shadows.items() if one == log_id]
-            if operation.plant in world.offstage:
-                kept.append(world.offstage[operation.plant][1][operation.plant, log_id])
-            if operation.device not in archived and not any(operation.device in shadow.devices for shadow in kept):
+            kept = [replay for (_, one), replay in world.replays.items() if one == log_id]
+            if operation.plant in world.cloned_twins:
+                kept.append(world.cloned_twins[operation.plant][1][operation.plant, log_id])
+            if operation.device not in archived and not any(operation.device in replay.devices for replay in kept):
                 operation.excused = True
-                world.story.mark("lost with the only disk")
+                world.run_log.mark("lost with the only disk")
 
     def _remember(self, operation: Operation, entry: Entry) -> None:
         world, payload = self.world, entry.payload
@@ -195,7 +225,7 @@ class Life:
             if plant_of(batch["id"]) != operation.plant:
                 continue
             before = self.printed.setdefault(batch["code"], entry.envelope["id"])
-            world.story.hit("F47", before != entry.envelope["id"])
+            world.run_log.hit("F47", before != entry.envelope["id"])
             if before != entry.envelope["id"] and operation.plant not in world.forgetful:
                 text = f"{batch['code']} was printed before, for {before}, and again for {entry.envelope['id']}"
                 raise Violation("I13", text)
@@ -205,22 +235,22 @@ class Life:
                 world.labels[payload["destination"]].append(label)
         if entry.type == TRANSFER_RECEIVED.name:
             source = plant_of(payload["transfer"])
-            sent = world.shadows[source, source].books.dispatched.get(payload["transfer"])
-            world.story.hit("F46", sent is not None and sent >= world.shadows[HUB, source].size)
+            sent = world.replays[source, source].state.dispatched.get(payload["transfer"])
+            world.run_log.hit("F46", sent is not None and sent >= world.replays[HUB, source].size)
 
-    def _sight(self, number: int) -> Sight:
+    def _view(self, number: int) -> View:
         world = self.world
-        shadow = world.shadows[number, number]
+        replay = world.replays[number, number]
         today = world.plants[number].clock.now().date()
         codes = tuple(CODES.values())[: len(world.plants)]
         directed = [
             entry["payload"].get("hold") or entry["payload"]["recall"]
-            for entry in world.shadows[HUB, -number].entries
+            for entry in world.replays[HUB, -number].entries
             if entry["type"] in {"HoldDirected", "RecallDirected"}
         ]
-        everywhere = [code for one in world.plants for code in list(world.shadows[one, one].books.codes)[-8:]]
+        everywhere = [code for one in world.plants for code in list(world.replays[one, one].state.codes)[-8:]]
         labels = world.labels[CODES[number]]
-        return Sight(shadow.books, shadow, today, number, codes, labels, world.chance, directed, everywhere)
+        return View(replay.state, replay, today, number, codes, labels, world.chance, directed, everywhere)
 
     def _sign_in(self, node: int, operation: Operation) -> None:
         """Show the token, and where it has run out sign in again, as the node's identity provider has it."""
@@ -298,30 +328,30 @@ class Life:
         world.network.cut(number, us, one_way=one_way)
         world.tell(world.plants[number].name, f"cut off for {us // SECOND} s" + (" one way" if one_way else ""))
 
-    def _misfortune(self) -> None:
-        """Let one of the greater misfortunes happen, if this run has them."""
+    def _compound_fault(self) -> None:
+        """Inject compound faults, as often as the options of the run say."""
         world, swarm, chance = self.world, self.world.swarm, self.world.chance
         number = chance.choice(list(world.plants))
         if world.happens(swarm.cuts):
             self._cut_off(number)
         if world.happens(swarm.crashes):
             node = chance.choice((HUB, number))
-            world.story.hit("F15")
+            world.run_log.hit("F15")
             world.tell("HUB" if node == HUB else world.plants[number].name, "is killed")
             (world.hub if node == HUB else world.plants[number]).kill()
         if world.happens(swarm.clock_steps):
             world.step_clock(chance.choice((HUB, number)))
-        if world.happens(swarm.restores) and number not in world.offstage:
+        if world.happens(swarm.restores) and number not in world.cloned_twins:
             restore(world, number)
         if world.happens(swarm.unknown_types):
             world.unknown ^= {chance.choice(NEWER_TYPES)}
-            world.story.hit("F42")
+            world.run_log.hit("F42")
             world.tell("HUB", f"runs a program that does not know {sorted(world.unknown)}")
         self._copies(number)
         self._keys(number)
-        if world.happens(swarm.snapshots) and number not in world.offstage:
+        if world.happens(swarm.snapshots) and number not in world.cloned_twins:
             self._roll_back(number)
         if world.happens(swarm.hub_restores):
             restore(world, HUB)
-        if world.happens(swarm.both_restores) and number not in world.offstage:
+        if world.happens(swarm.both_restores) and number not in world.cloned_twins:
             restore_both(world, number)

@@ -1,4 +1,4 @@
-"""What happened in one simulated run, line by line: hashed whole, its last lines kept for whoever reads a failure."""
+"""The log of one simulated run: all lines are hashed, and the last ones are kept for a failure."""
 
 from collections import Counter, deque
 from hashlib import sha256
@@ -15,7 +15,7 @@ class Violation(AssertionError):
         self.invariant = invariant
 
 
-class Story:
+class RunLog:
     """The trace of a run: equal seeds give equal digests, whatever the machine and the time of day."""
 
     def __init__(self) -> None:
