@@ -93,9 +93,9 @@ class CostLimits(SchemaExtension):
         context, cost = self.execution_context.context, self.requested
         if cost > COST_MAX:
             dearest = self._dearest()
-            data = {"cost": cost, "dearestList": {"path": dearest.path, "size": dearest.size}}
             said = COST_TOO_HIGH(cost=cost, most=COST_MAX, path=dearest.path, size=dearest.size)
-            return exceeded(COST_MAX, said, extensions=data)
+            place = {"path": dearest.path, "size": dearest.size}
+            return exceeded(COST_MAX, said, extensions={"cost": cost, "dearestList": place})
         budgets = context.services.budgets
         if budgets.spend(context.actor.actor_id, cost, context.services.clock.now()):
             return None

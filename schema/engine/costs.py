@@ -180,7 +180,7 @@ def dearest_list(
     operation = _operation(document, name)
     root = schema.get_root_type(operation.operation)
     assert root is not None
-    count = _Count(schema, document, dict(_sizes(schema, operation, variables)))
+    count = _Count(schema, document, dict(_sizes(operation, variables)))
     count.of([operation.selection_set], root, {})
     return count.dearest
 
