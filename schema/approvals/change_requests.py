@@ -40,6 +40,7 @@ from schema.engine.nodes import Node, findable, read_id
 from schema.engine.operations import query
 from schema.engine.orders import Ordering
 from schema.engine.refusals import RefusalAnswer
+from schema.engine.scalars import Sha256
 from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
 from schema.people.actors import Actor
@@ -115,7 +116,7 @@ class ChangeRequest(Node):
     differences: list[FieldChange] = described("Requested changes, field by field. There are at most 100.")
     levels: list[ChangeLevel] = described("Levels at which it may be decided. There are at most two.")
     reason: str = described("Reason of the requester.")
-    proposal: str = described(PROPOSAL)
+    proposal: Sha256 = described(PROPOSAL)
     requested_by: Actor = described("User who requested it, and cannot decide it.")
     requested_at: datetime = described("Time of the request.")
     expires_at: datetime = described("Latest time for a decision.")
@@ -185,7 +186,7 @@ class ChangeRequest(Node):
             differences=[difference(one) for one in row.differences],
             levels=sorted(row.levels),
             reason=row.reason,
-            proposal=row.proposal,
+            proposal=Sha256(row.proposal),
             requested_by=Actor.of(row.requested_by),
             requested_at=row.requested_at,
             expires_at=row.expires_at,

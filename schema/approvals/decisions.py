@@ -23,7 +23,7 @@ from schema.engine.fields import described, input_type, object_type
 from schema.engine.inputs import Input
 from schema.engine.nodes import named
 from schema.engine.operations import mutation
-from schema.engine.scalars import RequestId
+from schema.engine.scalars import RequestId, Sha256
 
 
 @input_type
@@ -35,7 +35,7 @@ class DecideChangeRequestInput:
         "and changes nothing."
     )
     change_request_id: strawberry.ID = described("Id of the change request.")
-    proposal: str = described(PROPOSAL)
+    proposal: Sha256 = described(PROPOSAL)
     verdict: ChangeVerdict = described("Verdict of the decision.")
     comment: str | None = described("Comment. A rejection needs one.", default=None)
 

@@ -470,7 +470,10 @@ def test_role_does_not_allow_it_then_every_mutation_is_refused_alike(plant: Serv
         ("requestRelease", {"batchCode": milk, "reason": "x"}),
         ("requestExpiryExtension", {"batchCode": milk, "expiresOn": "2027-01-01", "reason": "x"}),
         ("requestStockAdjustment", {"batchCode": milk, "locationCode": "A1", "counted": kg("1"), "reason": "x"}),
-        ("decideChangeRequest", {"changeRequestId": node_id("change", 1, 1), "proposal": "00", "verdict": "APPROVED"}),
+        (
+            "decideChangeRequest",
+            {"changeRequestId": node_id("change", 1, 1), "proposal": "00" * 32, "verdict": "APPROVED"},
+        ),
         ("saveMaterial", {"code": "X", "name": "x", "unitCode": "KGM"}),
         ("saveUnit", {"code": "X", "name": "x", "baseUnitCode": "KGM", "factor": "2"}),
         ("saveSupplier", {"code": "X", "name": "x"}),

@@ -10,7 +10,7 @@ from plants.commands.inventory.receipts import AliasOrder, Delivery, receive_bat
 from plants.commands.logistics.shipments import Shipment, ship_batch
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.quality.holds import HoldKind
-from schema.engine.filters import VALUES_MAX
+from schema.engine.limits import VALUES_MAX
 from schema.engine.node_ids import node_id
 from tests.factories import Plant
 from tests.schema.asking import DIRECTOR, JSON, MANAGER, Served
