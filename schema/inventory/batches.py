@@ -117,7 +117,7 @@ class BatchAtPlant:
 
     @field("Your ability to ship the goods to a customer now.")
     async def viewer_can_ship(self, info: Info) -> Ability:
-        return await self._ability_to_use(info, Permission.SHIPMENT_RUN)
+        return await self._ability_to_use(info, Permission.GOODS_SHIP)
 
     async def _ability_to_use(self, info: Info, permission: Permission) -> Ability:
         async def check() -> None:
@@ -254,10 +254,13 @@ class Batch(Node):
         )  # fmt: skip
 
     @field(
-        "Ledger entries about it, and those that moved goods of it, by ledger and position.",
+        "Ledger entries about it, and those that moved goods of it, by ledger and position. "
+        "Null with an error NOT_PERMITTED without the permission `ledger:read`.",
         permission=Permission.LEDGER_READ,
     )
-    async def history(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[LedgerEntry]:
+    async def history(
+        self, info: Info, first: First = PAGE_DEFAULT, after: After = None
+    ) -> Connection[LedgerEntry] | None:
         return await info.children(
             Permission.LEDGER_READ, batch_history_page, batch_history_count, self.known.stated.code, (first, after),
             key=lambda row: (row.log_id, row.idx), make=LedgerEntry.of,

@@ -120,7 +120,7 @@ def _declare(kind: Kind) -> None:
         "Repeating the request returns the same job, and no row is recorded twice. "
         f"Example: `{{ rows: [{kind.example}], onRefusal: SKIP_ROW }}`.",
         roles=PLANT_ONLY,
-        permission=Permission.MASTERDATA_DEFINE,
+        permission=Permission.MASTERDATA_SAVE,
         command=kind.command,
         order=kind.order,
         refusals=kind.refusals | {LINES_INVALID},
