@@ -113,7 +113,7 @@ class BatchAtPlant:
 
     @field("Your ability to ship the goods to a customer now.")
     async def viewer_can_ship(self, info: Info) -> Ability:
-        return await self._ability_to_use(info, Permission.SHIPMENT_RUN)
+        return await self._ability_to_use(info, Permission.GOODS_SHIP)
 
     async def _ability_to_use(self, info: Info, permission: Permission) -> Ability:
         async def check() -> None:
@@ -259,7 +259,8 @@ class Batch(Node):
         )  # fmt: skip
 
     @field(
-        "Ledger entries about it, and those that moved goods of it.",
+        "Ledger entries about it, and those that moved goods of it. "
+        "Null with an error NOT_PERMITTED without the permission `ledger:read`.",
         permission=Permission.LEDGER_READ,
     )
     async def history(
@@ -270,7 +271,7 @@ class Batch(Node):
         ] = None,
         first: First = PAGE_DEFAULT,
         after: After = None,
-    ) -> Connection[LedgerEntry]:
+    ) -> Connection[LedgerEntry] | None:
         order = BY_POSITION if order_by is None else Order(order_by.field, order_by.direction)
         return await info.children(
             Permission.LEDGER_READ, batch_history_page, batch_history_count, self.known.stated.code, (first, after),

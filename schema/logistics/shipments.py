@@ -184,7 +184,7 @@ class GoodsShipped(Recorded):
     'Example: `{ customerCode: "C1", lines: [{ batchCode: "SH1-260314-0001P", quantity: { amount: "5", unit: '
     '"KGM" }, locationCode: "A1" }] }`.',
     roles=PLANT_ONLY,
-    permission=Permission.SHIPMENT_RUN,
+    permission=Permission.GOODS_SHIP,
     command=commands.ship_batch,
     refusals=(
         *AMOUNTS,

@@ -163,7 +163,7 @@ class Transfer(Node):
         permission=Permission.TRANSFER_RUN,
     )
     async def manifest(self, info: Info) -> str | None:
-        found = await info.read(dispatch_of, self.seen.id)
+        found = await info.look_up(Permission.TRANSFER_RUN, dispatch_of, self.seen.id)
         return None if found is None else transfer_manifest(*found)
 
     @field("Your ability to receive it at its destination now.")

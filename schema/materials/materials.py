@@ -126,7 +126,9 @@ class MaterialFilter(DefinitionFilter):
 
 @query("Returns the material with this code. Null if there is none that you may see.", permission=Permission.BATCH_READ)
 async def material(info: Info, code: OfCode, plant_code: AtPlant = None) -> Material | None:
-    rows = await info.read(materials_page, definition_coded(MATERIAL, code, plant_code), None, 1)
+    rows = await info.look_up(
+        Permission.BATCH_READ, materials_page, definition_coded(MATERIAL, code, plant_code), None, 1
+    )
     return Material.of(rows[0]) if rows else None
 
 
@@ -212,7 +214,7 @@ class MaterialSaved(Recorded):
     "Define a material, or change the fields given of one. Batches that are made from now on follow it. "
     'Example: `{ code: "RM-MILK", name: "Raw milk", unitCode: "KGM", shelfLifeDays: 3 }`.',
     roles=PLANT_ONLY,
-    permission=Permission.MASTERDATA_DEFINE,
+    permission=Permission.MASTERDATA_SAVE,
     command=definitions.define_material,
     order=changes.MaterialChange,
     refusals=SAVING_MATERIAL,

@@ -91,7 +91,9 @@ class PlantDefinition(Node):
     @classmethod
     async def coded(cls, info: Info, code: str, plant_code: str | None) -> Self | None:
         """Return the definition of a code at one plant, or at the plant with the lowest number."""
-        rows = await info.read(masters_page, definition_coded(cls.kind.value, code, plant_code), None, 1)
+        rows = await info.look_up(
+            Permission.BATCH_READ, masters_page, definition_coded(cls.kind.value, code, plant_code), None, 1
+        )
         return cls.of(rows[0]) if rows else None
 
 

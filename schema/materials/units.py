@@ -118,7 +118,9 @@ class UnitFilter(DefinitionFilter):
 )
 async def unit(info: Info, code: OfCode, plant_code: AtPlant = None) -> Unit | None:
     filters = UnitsFilter(definition_coded(MasterKind.UNIT.value, code, plant_code))
-    row = built_in_unit(code) or next(iter(await info.read(units_page, filters, None, 1)), None)
+    row = built_in_unit(code) or next(
+        iter(await info.look_up(Permission.BATCH_READ, units_page, filters, None, 1)), None
+    )
     return None if row is None else Unit.of(row, info.context.language)
 
 
@@ -175,7 +177,7 @@ class UnitSaved(Recorded):
     "Define a unit of the plant, or change the fields given of one. "
     'Example of a 25 kg bag: `{ code: "BAG25", name: "Bag", baseUnitCode: "KGM", factor: "25" }`.',
     roles=PLANT_ONLY,
-    permission=Permission.MASTERDATA_DEFINE,
+    permission=Permission.MASTERDATA_SAVE,
     command=definitions.define_unit,
     order=changes.UnitChange,
     refusals=SAVING_UNIT,
