@@ -8,7 +8,7 @@ import strawberry
 from auth.permissions import Permission
 from plants.commands.logistics import transfers as commands
 from plants.rules.identification.refusals import CODE_INVALID
-from plants.rules.ledger.events import LINES_MAX
+from plants.rules.ledger.events import LINES_MAX, Subject
 from plants.rules.logistics.refusals import (
     BATCH_NOT_IN_TRANSFER,
     TRANSFER_MANIFEST_INVALID,
@@ -35,6 +35,7 @@ from plants.store.logistics.transfers import (
     transfers_page,
 )
 from plants.store.sql.orders import Order
+from schema.audit.history import LedgerEntry, history_of
 from schema.engine.abilities import Ability, ability
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
@@ -176,6 +177,10 @@ class Transfer(Node):
             check_awaited(self.seen.id, received=self.seen.received is not None)
 
         return await ability(info, Permission.TRANSFER_RUN, destination.number, check)
+
+    @field("Ledger entries about it, by ledger and position.", permission=Permission.LEDGER_READ)
+    async def history(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[LedgerEntry]:
+        return await history_of(info, Subject.TRANSFER, (self.seen.id,), (first, after))
 
     @classmethod
     def of(cls, seen: TransferSeen) -> Self:

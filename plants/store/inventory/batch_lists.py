@@ -4,17 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, exists, func
+from sqlalchemy import ColumnElement, Integer, Select, exists, func, literal
 from sqlalchemy import select as sql_select
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from infra.database import ReadSession
+from plants.rules.identification.codes import NODE_NUMBER_BITS
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.scope import PlantScope
 from plants.store.inventory.batches import Alias, Batch, Known, known_by_id
 from plants.store.inventory.holds import is_on_hold
 from plants.store.inventory.movements import Stock
+from plants.store.ledger.corrected_entries import corrected
 from plants.store.materials.plants import plants_admitted
 from plants.store.sql import pages
 from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span, filtered
@@ -62,6 +65,7 @@ class BatchesFilter:
     retest_on: Span[str] | None = None
     on_hold: bool | None = None
     in_stock: bool | None = None
+    corrected: bool | None = None
     alias: AliasesFilter | None = None
     order: Order[BatchOrderField] = AS_RECORDED
 
@@ -120,12 +124,26 @@ def _filtered(reads: ReadSession, scope: PlantScope, filters: BatchesFilter, col
             Batch.retest_on: filters.retest_on,
         },
     )
-    for wanted, some in ((filters.on_hold, is_on_hold()), (filters.in_stock, is_in_stock())):
+    conditions = (
+        (filters.on_hold, is_on_hold()), (filters.in_stock, is_in_stock()), (filters.corrected, is_corrected(scope))
+    )  # fmt: skip
+    for wanted, some in conditions:
         if wanted is not None:
             found = found.where(some if wanted else ~some)
     if filters.alias is not None:
         found = found.where(_has_alias(filters.alias))
     return found.group_by(col(Batch.id))
+
+
+def is_corrected(scope: PlantScope) -> ColumnElement[bool]:
+    """Return the condition that a plant of the scope made the batch by an entry that was corrected."""
+    made = aliased(Batch)
+    # PostgreSQL shifts a bigint by an integer alone.
+    origin = col(made.id).op(">>")(literal(NODE_NUMBER_BITS, Integer()))
+    wrong = corrected(col(made.plant_id), col(made.stated_idx))
+    return col(Batch.id).in_(
+        sql_select(col(made.id)).where(col(made.plant_id) == origin, col(made.plant_id).in_(scope), wrong)
+    )
 
 
 def is_in_stock() -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from plants.rules.production.process_records import ProcessKind
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.scope import PlantScope
 from plants.store.materials.plants import plants_admitted
-from plants.store.production.process_records import ProcessRow
+from plants.store.production.process_records import ProcessRow, is_corrected
 from plants.store.sql import pages
 from plants.store.sql.filters import CodeCriterion, Span, filtered
 from plants.store.sql.orders import Order, OrderDirection
@@ -40,6 +40,7 @@ class ShipmentsFilter:
     plant: CodeCriterion | None = None
     customer: CodeCriterion | None = None
     customer_order: CodeCriterion | None = None
+    corrected: bool | None = None
     shipped_us: Span[int] | None = None
     order: Order[ShipmentOrderField] = NEWEST_FIRST
 
@@ -74,8 +75,11 @@ def _shipments(scope: Collection[int]) -> SelectOfScalar[ProcessRow]:
 
 
 def _filtered(reads: ReadSession, scope: PlantScope, filters: ShipmentsFilter) -> SelectOfScalar[ProcessRow]:
+    found = _shipments(plants_admitted(reads, scope, filters.plant))
+    if filters.corrected is not None:
+        found = found.where(is_corrected() if filters.corrected else ~is_corrected())
     return filtered(
-        _shipments(plants_admitted(reads, scope, filters.plant)),
+        found,
         {
             ProcessRow.customer: filters.customer,
             ProcessRow.job_order: filters.customer_order,

@@ -13,7 +13,7 @@ from plants.rules.production.process_records import ProcessKind, ProcessState
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.scope import PlantScope
 from plants.store.materials.plants import plants_admitted
-from plants.store.production.process_records import ProcessRow
+from plants.store.production.process_records import ProcessRow, is_corrected
 from plants.store.sql import pages
 from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span, filtered
 from plants.store.sql.orders import Order, OrderDirection
@@ -53,6 +53,7 @@ class ProcessesFilter:
     job_order: CodeCriterion | None = None
     segment: CodeCriterion | None = None
     equipment: CodeCriterion | None = None
+    corrected: bool | None = None
     opened_us: Span[int] | None = None
     closed_us: Span[int] | None = None
     order: Order[ProcessRecordOrderField] = NEWEST_FIRST
@@ -87,6 +88,8 @@ def _sorted_by(name: str, direction: OrderDirection) -> Any:
 def _filtered(reads: ReadSession, scope: PlantScope, filters: ProcessesFilter) -> SelectOfScalar[ProcessRow]:
     here = plants_admitted(reads, scope, filters.plant)
     found = select(ProcessRow).where(col(ProcessRow.plant_id).in_(here), col(ProcessRow.kind).not_in(LISTED_APART))
+    if filters.corrected is not None:
+        found = found.where(is_corrected() if filters.corrected else ~is_corrected())
     return filtered(
         found,
         {

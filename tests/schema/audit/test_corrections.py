@@ -7,7 +7,7 @@ from tests.factories import Plant
 from tests.schema.asking import MANAGER, OPERATOR, QUALITY, Served
 
 WANTED = """... on EntryCorrected { entry { index type }
-  corrected { index type corrected { correctionReason reason entry { index } } } }"""
+  corrected { index type correction { correctionReason reason entry { index } } } }"""
 
 
 async def test_corrected_then_the_goods_are_back_where_they_were(here: Plant, node: Served) -> None:
@@ -25,7 +25,7 @@ async def test_corrected_then_the_goods_are_back_where_they_were(here: Plant, no
         "corrected": {
             "index": moved.index,
             "type": "BatchMoved",
-            "corrected": {
+            "correction": {
                 "correctionReason": "INCORRECT_DATA",
                 "reason": "30, not 40",
                 "entry": {"index": index},
