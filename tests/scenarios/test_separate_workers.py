@@ -63,7 +63,8 @@ def test_workers_run_then_celerys_own_commands_see_them_and_their_tasks(separate
         worker = "hub" if code == HUB else code
         wait_until(partial(is_online, separate, code, worker), "the worker is online")
         registered = celery(separate, code, "inspect", "registered")
-        assert {one.name for one in JOBS.values() if one.role is role} == set(re.findall(r"^ +\* (\S+)", registered, re.M))
+        tasks = set(re.findall(r"^ +\* (\S+)", registered, re.MULTILINE))
+        assert tasks == {one.name for one in JOBS.values() if one.role is role}
     queues = celery(separate, HUB, "inspect", "active_queues")
     assert "sync.project" in queues, "projection has a queue of its own"
 
