@@ -22,6 +22,7 @@ from plants.store.monitoring.alarms import AlarmKind
 from plants.store.projection.registry import EVENTS
 from plants.store.refusals import declared_refusals
 from schema.engine import limits
+from schema.engine.error_codes import ERROR_CODES
 from schema.engine.operations import Operation, OperationKind, operations
 from schema.engine.refusals import described_fields
 
@@ -84,6 +85,63 @@ def refusals() -> str:
     return _page(REFUSALS, _table(["code", *(name for _, name in tongues), "data"], rows))
 
 
+ERRORS: Final = """# Errors
+
+Every error of a GraphQL answer has a code in `extensions.code`. It is one of this page, or that of a
+[refusal](refusals.md) in a query. A code is never renamed or reused. The `message` is in the language of
+`Accept-Language`, or else of the user. Many errors have a more exact message than this page.
+`batchloom reference --write` generates this page from the declarations and the message catalogues.
+
+- `extensions.detail` is the sentence of a GraphQL library, in English, where `message` replaces it.
+- `LIMIT_EXCEEDED` has the name of the [limit](limits.md) in `limitName` and its number in `limit`.
+- `INTROSPECTION_NOT_PERMITTED` has the missing permission in `permission`, `INCIDENT` the id of the line in the log in
+  `incident`, and `STORE_UNAVAILABLE` the kind of the failure in `fault`.
+"""
+STATUSES: Final = """## Status
+
+The answers follow [GraphQL over HTTP](https://graphql.github.io/graphql-over-http/draft/). They are
+`application/graphql-response+json` if `Accept` prefers it, and `application/json` otherwise, with the same status.
+
+- An operation that was executed has the status 200 and `data`, even if fields have errors. `path` names the field.
+- A request that was not executed has no `data`. Its status is that of its code; errors of several statuses have 400.
+- `LIMIT_EXCEEDED` has the status 429 and `Retry-After` if the same request can be sent again. A body that is too
+  large has 413, and one that is too slow 408.
+- A body that is not `application/json`, or is compressed, has the status 415.
+- 401 also has `WWW-Authenticate: Bearer`.
+
+## WebSocket
+
+A subscription that is refused gets an `error` message with the same errors, and the connection stays. A connection is
+closed with one of these codes:
+
+| code | meaning | what to do |
+| --- | --- | --- |
+| 1009 | A message is longer than `BODY_BYTES_MAX`. | Send a shorter one. |
+| 4400 | A message is not one of graphql-transport-ws. | Correct the client. |
+| 4401 | The token has expired, or the user may no longer sign in. | Sign in, connect, resume after the last `cursor`. |
+| 4401 | `subscribe` came before `connection_ack`. | Wait for `connection_ack`. |
+| 4403 | The token in `connection_init` is missing or not valid. | Sign in again. |
+| 4408 | `connection_init` did not come in time. | Connect again. |
+| 4409 | The id of a subscription is in use. | Use another id. |
+| 4429 | The user has `CONNECTIONS_PER_PERSON_MAX` connections. | Close one or wait. Do not sign in again. |
+| 4429 | `connection_init` came twice. | Send it once. |
+"""
+
+
+def errors() -> str:
+    """Return the page of the codes of errors: status, and the text in each language."""
+    tongues = [(language, Locale.parse(language).get_display_name() or language) for language in languages()]
+    rows = (
+        [
+            f"`{one.code}`",
+            str(int(one.status)),
+            *(translate(one.said.text, language, context=one.code) for language, _ in tongues),
+        ]
+        for one in sorted(ERROR_CODES.values(), key=lambda one: one.code)
+    )
+    return _page(ERRORS, _table(["code", "status", *(name for _, name in tongues)], rows), STATUSES)
+
+
 ALARMS: Final = """# Alarms
 
 An alarm is a condition of a node that needs an operator. `batchloom alarms` lists the active ones. A kind is never
@@ -136,8 +194,10 @@ def events() -> str:
 
 LIMITS: Final = """# Limits of GraphQL requests
 
-A request above a limit is refused with the code `LIMIT_EXCEEDED` and does nothing. `server { limits }` returns the most
-important limits. `batchloom reference --write` generates this page from the declarations.
+A request above a limit is refused with the code `LIMIT_EXCEEDED` and does nothing. The error has the name of the limit
+in `extensions.limitName` and its number in `extensions.limit`. [Errors](errors.md) has the codes with which a WebSocket
+connection above a limit is closed. `server { limits }` returns the most important limits.
+`batchloom reference --write` generates this page from the declarations.
 """
 COSTS: Final = """## Cost
 
@@ -159,15 +219,14 @@ budget, and `resetAt` is the time at which the budget is full again.
 
 An operation above `COST_MAX` is refused: ask for smaller pages, or for fewer lists inside lists. An operation above the
 rest of the budget is refused with status 429 and `Retry-After`, and can be sent again then. A refused operation costs
-nothing. The budget is counted in the memory of each process. Several processes of one node, behind a load balancer,
-each grant the whole budget. A restart begins a new minute.
+nothing, and neither does one with wrong variables. The budget is counted in the memory of each process. Several
+processes of one node, behind a load balancer, each grant the whole budget. A restart begins a new minute.
 """
 
 
 def limits_page() -> str:
     """Return the page of the limits of GraphQL requests, and of their cost."""
-    found = ((name, one) for name, one in vars(limits).items() if isinstance(one, limits.Limit))
-    rows = ([f"`{name}`", f"{one:,}", one.description] for name, one in found)
+    rows = ([f"`{name}`", f"{one:,}", one.description] for name, one in limits.LIMITS.items())
     return _page(LIMITS, _table(["limit", "value", "what it limits"], rows), COSTS)
 
 
@@ -195,6 +254,7 @@ def _default(setting: FieldInfo) -> str:
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "alarms.md": alarms,
     "conflicts.md": conflicts,
+    "errors.md": errors,
     "events.md": events,
     "limits.md": limits_page,
     "permissions.md": permissions,

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from infra.database import Session
 from infra.ids import new_id
-from plants.rules.identification.codes import batch_code, batch_series, node_id
+from plants.rules.identification.codes import HUB, batch_code, batch_series, node_id
 from plants.rules.ledger.events import LINES_MAX, Cause, Entry, Event, P, new_envelope
 from plants.rules.ledger.payloads import DirectedBatch, Outcome
 from plants.rules.ledger.refusals import REQUEST_REUSED
@@ -32,6 +32,7 @@ from plants.rules.values.refusals import (
 from plants.store.inventory import batches
 from plants.store.ledger.entries import Head, entry_at, entry_by_request, origin_of
 from plants.store.materials import definitions, plants
+from plants.store.materials.saves import is_save
 from plants.store.materials.series import next_in_series
 from plants.store.projection import applying
 from plants.store.quality.holds import Waiting, waiting_for
@@ -230,9 +231,9 @@ class Command(Generic[Order]):
                 if said["actor"] != actor.person or not self.digests.accepts(
                     said.get("digest"), order, call.occurred_at, call.reason
                 ):
-                    with within("requestId"):
-                        raise Refusal(REQUEST_REUSED, request=call.request)
+                    raise request_reused(call.request)
                 return earlier
+            check_no_save(session, HUB if self._directing else call.plant, call.request)
             digest = self.digests.digest(order, call.occurred_at, call.reason)
         check_call(call)
         return self._perform(self._begin(session, actor, call, digest), order)
@@ -247,6 +248,19 @@ class Command(Generic[Order]):
         if self._directing:
             return LedgerWriter(session, actor, call, digest, -call.plant)
         return PlantLedgerWriter(session, actor, call, digest)
+
+
+def request_reused(request: str) -> Refusal:
+    """Return the refusal of a request id that was used for something else."""
+    refusal = Refusal(REQUEST_REUSED, request=request)
+    refusal.path = ("requestId",)
+    return refusal
+
+
+def check_no_save(session: Session, plant: int, request: str) -> None:
+    """Raise Refusal for a request id that a save of many rows has."""
+    if is_save(session, plant, request):
+        raise request_reused(request)
 
 
 def cause_of(session: Session, log_id: int, entry: Entry) -> tuple[Cause, str]:

@@ -26,15 +26,15 @@ from plants.rules.values.actors import Author
 from plants.rules.values.scope import PlantScope
 from plants.store.materials.plants import known_plants
 from plants.store.replication.status import PlantReplication, replication_status
-from schema.engine.access import Access, declared_access
+from schema.engine.access import Access, AnyCommand, declared_access
 from schema.engine.budgets import CostBudgets
 from schema.engine.commits import CommitNotifier
 from schema.engine.connections import Connection, Cursors, Key, Listing
 from schema.engine.downloads import Tickets
-from schema.engine.errors import WordedError
 from schema.engine.inputs import MutationInput, RequestInput
-from schema.engine.limits import ANSWER_TOO_LONG, COST_PER_MINUTE, EXCEEDED, ROWS_MAX
+from schema.engine.limits import ANSWER_TOO_LONG, COST_PER_MINUTE, ROWS_MAX, exceeded
 from schema.engine.scalars import EventType
+from schema.engine.turns import Turns
 from schema.engine.validations import Validated, ValidationEnded
 
 READERS_MAX: Final = 8
@@ -63,6 +63,7 @@ class NodeServices:
     transfer_overdue_days: int = 7
     commits: CommitNotifier = field(default_factory=CommitNotifier)
     budgets: CostBudgets = field(default_factory=lambda: CostBudgets(COST_PER_MINUTE))
+    turns: Turns = field(default_factory=Turns)
     readers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READERS_MAX))
 
 
@@ -126,7 +127,7 @@ class Context:
     def afford(self, rows: int) -> None:
         """Raise GraphQLError for more rows than the request has left. It does not count them."""
         if rows > self._rows_left:
-            raise WordedError(ANSWER_TOO_LONG(most=ROWS_MAX), extensions=EXCEEDED)
+            raise exceeded(ROWS_MAX, ANSWER_TOO_LONG(most=ROWS_MAX))
 
     def begin_answer(self) -> None:
         """Reset the count of rows for the next answer: a connection gives many."""
@@ -321,7 +322,7 @@ class Info(strawberry.Info[Context, None]):
 
     async def work(
         self,
-        command: Command[Order],
+        command: AnyCommand,
         work: Callable[[Session, Author, CommandContext], T],
         input: MutationInput,
     ) -> T:

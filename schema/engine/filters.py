@@ -10,12 +10,10 @@ from infra.messages import message
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.instants import micros
 from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span
-from schema.engine.errors import WordedError
 from schema.engine.fields import described, input_type
-from schema.engine.limits import EXCEEDED
+from schema.engine.limits import VALUES_MAX, exceeded
 from schema.engine.scalars import RequestId
 
-VALUES_MAX: Final = 100
 VALUES_TOO_MANY: Final = message("FILTER_VALUES_TOO_MANY", "A filter lists at most {most} values, not {count}.")
 
 C_co = TypeVar("C_co", covariant=True)
@@ -139,5 +137,5 @@ def _listed(values: Sequence[T] | None) -> tuple[T, ...] | None:
     if values is None:
         return None
     if len(values) > VALUES_MAX:
-        raise WordedError(VALUES_TOO_MANY(most=VALUES_MAX, count=len(values)), extensions=EXCEEDED)
+        raise exceeded(VALUES_MAX, VALUES_TOO_MANY(most=VALUES_MAX, count=len(values)))
     return tuple(values)

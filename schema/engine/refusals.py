@@ -15,7 +15,13 @@ from plants.rules.approvals.change_requests import ChangeState
 from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
 from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
 from plants.rules.ledger.refusals import ENTRY_TOO_LARGE, REQUEST_PRUNED, REQUEST_REUSED
-from plants.rules.materials.refusals import FIELD_REQUIRED, NOT_DEFINED, STALE_VERSION
+from plants.rules.materials.refusals import (
+    CONVERSION_IMPOSSIBLE,
+    CONVERSIONS_OUTDATED,
+    FIELD_REQUIRED,
+    NOT_DEFINED,
+    STALE_VERSION,
+)
 from plants.rules.people.refusals import NOT_PERMITTED
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.quality.holds import HoldKind
@@ -196,7 +202,10 @@ SAVING: Final = frozenset({CODE_INVALID, FIELD_REQUIRED, NOT_DEFINED, NOTHING_CH
 """The refusals of saving any master data."""
 
 SAVING_UNIT: Final = SAVING | {AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, CODE_TAKEN, UNIT_UNKNOWN}
-"""The refusals of saving a unit, or a material with its conversions."""
+"""The refusals of saving a unit."""
+
+SAVING_MATERIAL: Final = SAVING_UNIT | {CONVERSION_IMPOSSIBLE, CONVERSIONS_OUTDATED}
+"""The refusals of saving a material with its conversions."""
 
 
 def refused(refusal: Refusal, language: Language) -> RefusalAnswer:

@@ -12,6 +12,7 @@ from strawberry.types.scalar import ScalarDefinition
 from infra.messages import Notice, message
 from plants.rules.values.instants import format_instant, from_micros
 from plants.rules.values.refusals import RefusalCode
+from schema.engine.error_codes import BAD_USER_INPUT
 from schema.engine.errors import WordedError
 
 BatchCode = NewType("BatchCode", str)
@@ -60,7 +61,7 @@ CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*", re.ASCII)
 
 def _wrong(kind: str, value: object, rule: Notice) -> WordedError:
     """Return the error for a malformed value. It quotes only the beginning of the value."""
-    return WordedError(VALUE_WRONG(scalar=kind, value=repr(str(value)[:SHOWN_MAX]), rule=rule))
+    return WordedError(BAD_USER_INPUT, VALUE_WRONG(scalar=kind, value=repr(str(value)[:SHOWN_MAX]), rule=rule))
 
 
 def _text(kind: str, value: object) -> str:

@@ -15,14 +15,12 @@ from infra.roles import Role
 from schema.engine.access import METADATA_KEY, access_of
 from schema.engine.context import Info
 from schema.engine.entries import Recorded
-from schema.engine.errors import WordedError
 from schema.engine.fields import argument, described, object_type
-from schema.engine.limits import EXCEEDED
+from schema.engine.limits import COMMANDS_MAX, exceeded
 from schema.engine.operations import MUTATION_WEIGHT, Operation, OperationKind, derived, register
 from schema.engine.refusals import RefusalAnswer
 from schema.engine.scalars import RequestId
 
-SUBMITTED_MAX: Final = 500
 COMMANDS_TOO_MANY: Final = message("COMMANDS_TOO_MANY", "`commands` holds at most {most} commands, not {count}.")
 
 
@@ -63,11 +61,11 @@ def _declare(role: Role, members: Mapping[str, Operation]) -> None:
     async def submit(
         info: Info,
         commands: Annotated[
-            list[command], argument(f"Commands in the order of their execution, at most {SUBMITTED_MAX}.")
+            list[command], argument(f"Commands in the order of their execution, at most {COMMANDS_MAX}.")
         ],
     ) -> list[SubmittedCommand]:
-        if len(commands) > SUBMITTED_MAX:
-            raise WordedError(COMMANDS_TOO_MANY(most=SUBMITTED_MAX, count=len(commands)), extensions=EXCEEDED)
+        if len(commands) > COMMANDS_MAX:
+            raise exceeded(COMMANDS_MAX, COMMANDS_TOO_MANY(most=COMMANDS_MAX, count=len(commands)))
         info.context.spend(len(commands))
         return [await _submitted(info, members, one) for one in commands]
 
@@ -76,7 +74,7 @@ def _declare(role: Role, members: Mapping[str, Operation]) -> None:
         resolver=submit,
         description="Run commands in order, each as its own mutation does. A refused command does not stop the others. "
         "After an interruption, send the same commands again: each request id is recorded once. "
-        f"Returns one result for each command, at most {SUBMITTED_MAX}. Example: `{EXAMPLES[role]}`.",
+        f"Returns one result for each command, at most {COMMANDS_MAX}. Example: `{EXAMPLES[role]}`.",
         metadata={METADATA_KEY: access},
     )
     register(OperationKind.MUTATION, submit, made, roles=frozenset({role}), access=access)

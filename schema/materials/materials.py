@@ -30,7 +30,7 @@ from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation, query
-from schema.engine.refusals import SAVING_UNIT
+from schema.engine.refusals import SAVING_MATERIAL
 from schema.engine.scalars import Code, Rational
 from schema.group.plants import Plant, owner
 from schema.materials.plant_definitions import (
@@ -176,7 +176,8 @@ class MaterialRowInput(NamedRowInput):
         "Days after production until a retest is due. Null if none is.", default=None
     )
     conversions: Maybe[list[UnitConversionInput] | None] = described(
-        f"Conversions of other units to the material's own, at most {CONVERSIONS_MAX}. They replace all earlier ones.",
+        f"Conversions of other units to the material's own, at most {CONVERSIONS_MAX}. They replace all earlier ones. "
+        "A save with another unit must give or clear them.",
         default=None,
     )
 
@@ -219,7 +220,7 @@ class MaterialSaved(Recorded):
     permission=Permission.MASTERDATA_DEFINE,
     command=definitions.define_material,
     order=changes.MaterialChange,
-    refusals=SAVING_UNIT,
+    refusals=SAVING_MATERIAL,
 )
 async def save_material(info: Info, input: Input[SaveMaterialInput]) -> MaterialSaved:
     entry = await info.write(definitions.define_material, input.change(), input)

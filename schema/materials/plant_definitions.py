@@ -37,7 +37,8 @@ CODE = "Code at the plant."
 NAME = "Name, in any language."
 VERSION = "Version: the index of the ledger entry that stated it. It rises with each entry."
 EXPECTED_VERSION = (
-    "Version that you saw. With another version, the mutation is refused. Without it, any version is accepted."
+    "Version that you saw. With another version, the mutation is refused. Without it, any version is accepted. "
+    "Each plant has versions of its own: at the hub, give it with one plant code only."
 )
 
 Page = tuple[int | None, str | None]

@@ -7,7 +7,6 @@ from typing import Annotated, Final
 import strawberry
 
 from auth.permissions import Permission
-from infra.messages import message
 from plants.rules.genealogy.walks import TraceDirection
 from plants.rules.quality.dispositions import Disposition
 from plants.store.traceability.trace_batches import (
@@ -27,10 +26,11 @@ from plants.store.traceability.trace_batches import (
 from plants.store.traceability.trace_starts import Start
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
+from schema.engine.error_codes import START_MISSING
 from schema.engine.errors import WordedError
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.filters import CodeFilter, Filter, IntRange, criterion
-from schema.engine.limits import EXCEEDED, NAMES_TOO_MANY, PAGE_DEFAULT
+from schema.engine.limits import NAMES_TOO_MANY, PAGE_DEFAULT, TRACE_NAMES_MAX, exceeded
 from schema.engine.operations import query
 from schema.engine.scalars import BatchCode, Code
 from schema.traceability.completeness import Completeness
@@ -39,11 +39,6 @@ from schema.traceability.trace_summary import TraceSummary
 from schema.traceability.traced import TracedBatch, TraceLink, TraceNode, TracePath, node_of
 
 TRACE_WEIGHT: Final = 100  # of a walk over the genealogy
-NAMES_MAX: Final = 1_000  # for the start of one trace
-START_MISSING: Final = message(
-    "TRACE_START_MISSING",
-    "The trace has no start. Give at least one name, such as a batch code, an alias or an order.",
-)
 
 enum_type(TraceDirection)
 
@@ -63,16 +58,16 @@ class TraceInput:
 
     @property
     def start(self) -> Start:
-        """The names to start from. Raises GraphQLError for more than NAMES_MAX, and for none."""
+        """The names to start from. Raises GraphQLError for more than TRACE_NAMES_MAX, and for none."""
         given: tuple[list[BatchCode] | list[str], ...] = (
             self.batch_codes, self.aliases, self.supplier_lots, self.purchase_orders, self.job_orders,
             self.customer_orders, self.customer_codes,
         )  # fmt: skip
-        if sum(map(len, given)) > NAMES_MAX:
-            raise WordedError(NAMES_TOO_MANY(most=NAMES_MAX), extensions=EXCEEDED)
+        if sum(map(len, given)) > TRACE_NAMES_MAX:
+            raise exceeded(TRACE_NAMES_MAX, NAMES_TOO_MANY(most=TRACE_NAMES_MAX))
         start = Start(*(tuple(dict.fromkeys(names)) for names in given))
         if not start.names:
-            raise WordedError(START_MISSING(), extensions={"code": START_MISSING.code})
+            raise WordedError(START_MISSING)
         return start
 
 
@@ -112,7 +107,7 @@ class Trace:
     direction: TraceDirection = described("Direction of the trace.")
     query: strawberry.Private[TraceQuery]
 
-    @field(f"Names for which you may see nothing, at most {NAMES_MAX}.")
+    @field(f"Names for which you may see nothing, at most {TRACE_NAMES_MAX}.")
     def unknown_names(self, info: Info) -> list[str]:
         unknown = self.query.traced.seeds.unknown
         info.context.spend(len(unknown))

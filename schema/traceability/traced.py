@@ -55,7 +55,7 @@ class TracedBatch:
 
     batch_id: strawberry.ID = described("Id of the batch, for `node`.")
     code: BatchCode | None = described("Code on its label.")
-    distance: int = described("Number of process steps from the start.")
+    distance: int = described("Number of process steps from the start. Transfers between plants are no steps.")
     material_code: Code | None = described("Code of the material of the batch.")
     disposition: Disposition | None = described("Disposition of its goods, as its origin stated it.")
     quantity_made: Quantity | None = described("Quantity that was made or received at its origin.")
@@ -117,7 +117,9 @@ class TracedProcess:
 
     node_id: strawberry.ID = described("Id of the process record, shipment or transfer, for `node`.")
     kind: ProcessKind = described("Kind of process.")
-    distance: int = described("Number of process steps from the start.")
+    distance: int = described(
+        "Number of process steps from the start. Of a transfer, which is no step: that of the nearest batch on it."
+    )
     opened_at: datetime = described("Time of the start.")
     segment: str | None = described("Process segment, such as MIXING (ISA-95). Null without one.")
     job_order: str | None = described("Number of the job order. Null without one, and for a shipment.")
@@ -155,7 +157,7 @@ class TracedProcess:
         return cls(
             node_id=node_id(LISTED_APART.get(kind, "process"), row.id),
             kind=kind,
-            distance=query.traced.processes[row.id],
+            distance=query.traced.handled[row.id],
             opened_at=from_micros(row.opened_us),
             segment=row.segment,
             job_order=None if is_shipment else row.job_order,
@@ -208,7 +210,7 @@ class TraceLink:
         return cls(
             source_id=trace_node_id(query, row.source_id),
             target_id=trace_node_id(query, row.target_id),
-            into_process=row.target_id in query.traced.processes,
+            into_process=query.is_process(row.target_id),
             use=MaterialUse(row.use),
             quantity=Quantity.of(row.quantity, row.unit),
             occurred_at=from_micros(row.occurred_us),
@@ -249,7 +251,7 @@ class TracePath:
 
     @classmethod
     def of(cls, path: tuple[int, ...], query: TraceQuery) -> Self:
-        return cls(length=sum(number in query.traced.processes for number in path), path=path, query=query)
+        return cls(length=sum(map(query.is_process, path)), path=path, query=query)
 
 
 def trace_node_id(query: TraceQuery, number: int) -> strawberry.ID:
@@ -276,5 +278,4 @@ def node_of(row: TracedRow | ProcessRow, query: TraceQuery) -> TracedBatch | Tra
 
 async def trace_node(info: Info, query: TraceQuery, number: int) -> TracedBatch | TracedProcess | None:
     """Return a batch or process of a trace."""
-    is_process = number in query.traced.processes
-    return await (traced_process if is_process else traced_batch)(info, query, number)
+    return await (traced_process if query.is_process(number) else traced_batch)(info, query, number)

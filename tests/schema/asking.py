@@ -18,6 +18,7 @@ from schema.engine.context import Context, NodeServices
 from schema.engine.contracts import contract
 from schema.engine.downloads import Tickets
 from schema.engine.masking import presented
+from tests.coded import check_codes
 from tests.factories import Plant, rows_of
 from tests.schema.paths import check_paths, mutation_text
 
@@ -64,7 +65,9 @@ class Served:
         finally:
             await context.close()
         errors = [error.formatted for error in presented(result.errors or [], context)]
-        return {"data": result.data, **({"errors": errors} if errors else {})}
+        answer = {"data": result.data, **({"errors": errors} if errors else {})}
+        check_codes(answer)
+        return answer
 
     async def ask(self, actor: Actor, document: str, **variables: Any) -> JSON:
         """Return the data of a query that has no errors."""

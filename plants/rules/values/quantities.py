@@ -70,6 +70,14 @@ class Quantity:
         return format_micro(self.micro)
 
 
+def exact_size(unit: str, target: str) -> Fraction | None:
+    """Return how many target units a unit is, or None unless both are built in and measure the same."""
+    source, goal = UNITS.get(unit), UNITS.get(target)
+    if source is None or goal is None or source.dimension != goal.dimension:
+        return None
+    return source.factor / goal.factor
+
+
 def format_micro(micro: int) -> str:
     """Return millionths as the shortest plain decimal string: 1500000 is "1.5"."""
     sign = "-" if micro < 0 else ""

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Index, exists, func, tuple_
+from sqlalchemy import ColumnElement, Index, exists, tuple_
 from sqlmodel import SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -19,6 +19,7 @@ from plants.store.genealogy.edges import Edge
 from plants.store.ledger.corrected_entries import corrected
 from plants.store.sql import pages
 from plants.store.sql.columns import PLANT, PROJECTION, big, key, partial_index, text
+from plants.store.sql.sums import sum_columns, whole
 
 
 class ProcessRow(SQLModel, table=True):
@@ -184,8 +185,9 @@ def line_totals(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> di
         lines = _lines(scope, side, ids).with_only_columns(process, col(Edge.use), col(Edge.unit), col(Edge.quantity))
         rows = lines.subquery()
         grouped = rows.c[side], rows.c.use, rows.c.unit
-        for one, *line, micro in reads.exec(select(*grouped, func.sum(rows.c.quantity)).group_by(*grouped)):
-            totals.setdefault(one, []).append((*line, int(micro)))
+        summed: Any = select(*grouped).add_columns(*sum_columns(rows.c.quantity)).group_by(*grouped)
+        for one, use, unit, *parts in reads.exec(summed):
+            totals.setdefault(one, []).append((use, unit, whole(*parts)))
     return totals
 
 

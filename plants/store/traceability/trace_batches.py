@@ -95,7 +95,7 @@ def traced_edges(
 
 def traced_edges_count(_reads: ReadSession, _scope: PlantScope, filters: TracedBatchesFilter) -> int:
     """Return how many edges a trace has."""
-    return len(filters.traced.links)
+    return filters.traced.link_count
 
 
 @dataclass(frozen=True, slots=True)

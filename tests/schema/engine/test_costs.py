@@ -168,7 +168,7 @@ async def test_many_objects_inside_many_then_refused_by_cost_and_paged_answered(
     high = 500 + 500 * 100
     assert refused["data"] is None
     (error,) = refused["errors"]
-    assert error["extensions"] == {"code": "LIMIT_EXCEEDED", "cost": high, "limit": COST_MAX}
+    assert error["extensions"] == {"code": "LIMIT_EXCEEDED", "limitName": "COST_MAX", "limit": COST_MAX, "cost": high}
     assert f"The operation can cost {high}; {COST_MAX} is the limit." in error["message"]
     assert node.services.budgets.balance(MANAGER.actor_id, here.clock.now()).spent == 0
     found, after = [], None
@@ -185,7 +185,9 @@ async def test_process_records_with_all_their_lines_then_refused_by_cost_and_pag
     here: Plant, node: Served
 ) -> None:
     refused = await node.answer(MANAGER, LINES, records=500)
-    assert refused["errors"][0]["extensions"] == {"code": "LIMIT_EXCEEDED", "cost": 500 * 201, "limit": COST_MAX}
+    assert refused["errors"][0]["extensions"] == {
+        "code": "LIMIT_EXCEEDED", "limitName": "COST_MAX", "limit": COST_MAX, "cost": 500 * 201,
+    }  # fmt: skip
     answer = await node.ask(MANAGER, LINES, records=50)
     assert answer == {"processRecords": {"nodes": []}}
     assert node.services.budgets.balance(MANAGER.actor_id, here.clock.now()).spent == 50 * 201
@@ -221,7 +223,8 @@ async def test_budget_spent_then_refused_until_the_next_minute_and_others_are_an
 
     assert refused["data"] is None
     assert refused["errors"][0]["extensions"] == {
-        "code": "LIMIT_EXCEEDED", "cost": 50, "limit": 120, "left": 20, "resetAt": "2026-03-14T08:01:00.000000Z",
+        "code": "LIMIT_EXCEEDED", "limitName": "COST_PER_MINUTE", "limit": 120, "cost": 50, "left": 20,
+        "resetAt": "2026-03-14T08:01:00.000000Z",
     }  # fmt: skip
     assert "you have 20 of 120 left until 2026-03-14T08:01:00Z" in refused["errors"][0]["message"]
     assert await node.ask(MANAGER, "{ batches(first: 20) { nodes { code } } }") == {"batches": {"nodes": []}}

@@ -7,9 +7,11 @@ from typing import Final
 import pytest
 
 from infra.messages import word
+from infra.roles import Role
 from plants.rules.approvals.change_requests import ChangeState
 from plants.rules.approvals.refusals import CHANGE_STALE
 from plants.rules.identification.refusals import BATCH_CODE_CHARACTERS, BATCH_CODE_INVALID
+from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.quality.holds import HoldKind
 from plants.rules.values.refusals import LINES_INVALID, RULE_PRINTABLE, DatumKind, Refusal, RefusalCode
@@ -41,8 +43,8 @@ def test_mutations_of_one_command_then_they_send_different_types_of_order() -> N
 def test_mutation_then_it_declares_exactly_what_its_commands_can_raise(mutation: Operation) -> None:
     orders = orders_of(mutation)
     raised = set().union(*(codes_of(command, orders) for command in mutation.access.commands))
-    if mutation.bulk:
-        raised |= {LINES_INVALID}  # of the number of rows
+    if mutation.bulk:  # the rows keep the refusals of the command
+        raised = {LINES_INVALID, *(() if Role.PLANT in mutation.roles else (NOT_DEFINED,))}
 
     declared = set(mutation.refusals)
 

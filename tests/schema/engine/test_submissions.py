@@ -10,9 +10,9 @@ from auth.actors import Role
 from infra.ids import new_id
 from infra.roles import Role as NodeRole
 from schema.engine.contracts import contract
+from schema.engine.limits import COMMANDS_MAX, Limit
 from schema.engine.node_ids import node_id
 from schema.engine.operations import OperationKind, operations
-from schema.engine.submissions import SUBMITTED_MAX
 from tests.factories import Plant
 from tests.schema.asking import AUDITOR, DIRECTOR, JSON, OPERATOR, Served, person
 from tests.schema.group import Group, hold_at_hub
@@ -121,7 +121,7 @@ async def test_commands_of_several_permissions_then_each_as_if_sent_alone(here: 
 async def test_too_many_or_no_commands_then_said_so_and_nothing_is_done(here: Plant, node: Served) -> None:
     before = here.everything()
     for commands, text in (
-        ([receipt()] * (SUBMITTED_MAX + 1), "`commands` holds at most 500 commands, not 501."),
+        ([receipt()] * (COMMANDS_MAX + 1), "`commands` holds at most 500 commands, not 501."),
         ([{**receipt(), **move("SH1-1")}], "must specify exactly one key"),
         ([{}], "must specify exactly one key"),
         ([{"receiveBatch": None}], "must be non-null"),
@@ -154,7 +154,7 @@ async def test_batches_of_all_answers_are_too_many_then_only_the_answer_is_refus
     batch = here.receive(amount="100")
     part = {"quantity": {"amount": "1", "unit": "KGM"}, "locationCode": "A1"}
     splits = [command("splitBatch", batchCode=batch, locationCode="A1", parts=[part] * 4) for _ in range(3)]
-    monkeypatch.setattr("schema.engine.context.ROWS_MAX", 3 + 3 * 4 - 1)
+    monkeypatch.setattr("schema.engine.context.ROWS_MAX", Limit(3 + 3 * 4 - 1, "Rows."))
     parts = SUBMIT.replace("BatchReceived { batch { code } }", "BatchSplit { parts { code } }")
     size = len(here.entries())
 

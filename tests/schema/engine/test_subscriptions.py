@@ -19,6 +19,7 @@ from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.rules.ledger.events import Entry
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from schema.engine.context import Context
+from schema.engine.limits import Limit
 from tests.factories import OPERATOR as WANG_FANG
 from tests.factories import Plant, plant_store, postgres_plant
 from tests.patience import patient
@@ -368,7 +369,7 @@ async def test_rows_of_many_events_then_each_has_those_of_one_answer(
     after = await now(node)
     for _ in range(5):
         release_asked(here)
-    monkeypatch.setattr("schema.engine.context.ROWS_MAX", 3)
+    monkeypatch.setattr("schema.engine.context.ROWS_MAX", Limit(3, "Rows."))
     document = """subscription($after: String) { changeRequests(after: $after) {
       cursor changeRequest { batch { history(first: 3) { nodes { index } } } } } }"""
     async with aclosing(node.follow(MANAGER, document, after=after)) as events:

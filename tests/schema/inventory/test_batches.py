@@ -8,7 +8,7 @@ from plants.commands.inventory.aliases import Naming, alias_batch, end_alias
 from plants.commands.inventory.receipts import AliasOrder, Delivery, receive_batch
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.quality.holds import HoldKind
-from schema.engine.filters import VALUES_MAX
+from schema.engine.limits import VALUES_MAX
 from tests.factories import Plant
 from tests.schema.asking import DIRECTOR, JSON, MANAGER, Served
 from tests.schema.group import Group, chain, send

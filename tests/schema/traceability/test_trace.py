@@ -112,15 +112,15 @@ async def test_edges_then_each_with_its_own_quantity_page_by_page(group: Group, 
 
 async def test_summary_then_exact_figures_by_plant_material_and_customer(group: Group, hub: Served) -> None:
     goods = chain(group)
-    wanted = """summary { batchCount processCount linkCount depth unstatedCount
+    wanted = """summary { batchCount processCount transferCount linkCount depth unstatedCount
       shares { totalCount nodes {
         plant { code } materialCode knownCount batchCount quantityMade { amount } onHand { amount } } }
       deliveries { nodes {
         plant { code } customerCode customer { name } shipmentCount batchCount quantity { amount unit } } }
       flows { nodes { plant { code } takenFrom putIn quantity { amount } } } }"""
     summary = (await traced(hub, wanted, batchCodes=[goods.milk], direction="FORWARD"))["summary"]
-    figures = ("batchCount", "processCount", "linkCount", "depth", "unstatedCount")
-    assert [summary[name] for name in figures] == [2, 3, 5, 1, 0]
+    figures = ("batchCount", "processCount", "transferCount", "linkCount", "depth", "unstatedCount")
+    assert [summary[name] for name in figures] == [2, 2, 1, 5, 1, 0]
     shares = [
         (one["plant"]["code"], one["materialCode"], one["knownCount"], one["batchCount"], one["quantityMade"]["amount"],
          one["onHand"]["amount"])
