@@ -1,7 +1,7 @@
 """Transfers of goods between plants."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 import strawberry
 
@@ -9,6 +9,7 @@ from auth.permissions import Permission
 from plants.commands.logistics import transfers as commands
 from plants.rules.identification.refusals import CODE_INVALID
 from plants.rules.ledger.events import LINES_MAX, Subject
+from plants.rules.logistics.events import TRANSFER_DISPATCHED
 from plants.rules.logistics.refusals import (
     BATCH_NOT_IN_TRANSFER,
     TRANSFER_MANIFEST_INVALID,
@@ -274,9 +275,12 @@ class TransferReceived(Recorded):
     transfer: Transfer = described("Transfer with its differences.")
 
 
+FINAL: Final = "" if TRANSFER_DISPATCHED.correctable else "A dispatch cannot be corrected. Check the destination. "
+
+
 @mutation(
     "Dispatch usable goods to another plant. Batches keep their codes. Print the manifest of the answer on "
-    "the label. "
+    f"the label. {FINAL}"
     'Example: `{ destinationCode: "BJ2", lines: [{ batchCode: "SH1-260314-0001P", quantity: { amount: "5", '
     'unit: "KGM" }, locationCode: "A1" }] }`.',
     roles=PLANT_ONLY,

@@ -74,12 +74,6 @@ def group_of_two(folder: Path, server: EmbeddedPostgres | None) -> Iterator[Grou
         one.close()
 
 
-def batch_id(plant: Plant, code: str) -> int:
-    """Return the number of a batch that a plant knows."""
-    ((number,),) = plant.rows("SELECT id FROM batches WHERE code = :code", code=code)
-    return int(number)
-
-
 def send(group: Group, batch: str, amount: str) -> int:
     """Dispatch goods from SH1 to NB1, receive them there, and return the transfer's number."""
     lines = (StockLine(batch, amount, "KGM", "A1"),)

@@ -21,7 +21,7 @@ from tests.factories import MANAGER as LI_LEI
 from tests.factories import Plant
 from tests.plants.replicas import answer_next
 from tests.schema.asking import AUDITOR, JSON, MANAGER, OPERATOR, Served, person
-from tests.schema.group import Group, batch_id, chain
+from tests.schema.group import Group, chain
 
 ENTRIES = """query($filter: LedgerEntryFilter, $order: LedgerEntryOrder, $first: Int, $after: String) {
   ledger(filter: $filter, orderBy: $order, first: $first, after: $after) {
@@ -90,7 +90,7 @@ async def test_filters_then_exactly_what_fits(here: Plant, node: Served) -> None
     here.clock.advance(hours=1)
     moved = here.do(move_batch, Move(milk, "A1", "B1", "10", "KGM"), actor=LI_LEI, request=REQUEST)
     first = moved.index - 2
-    ids = [node_id("batch", batch_id(here, code)) for code in (milk, other)]
+    ids = [node_id("batch", here.batch_id(code)) for code in (milk, other)]
     for wanted, expected in (
         ({"aboutId": {"eq": ids[0]}}, [first, moved.index]),
         ({"aboutId": {"eq": ids[0]}, "type": {"eq": "BatchMoved"}}, [moved.index]),
@@ -202,7 +202,7 @@ async def test_the_hubs_own_ledger_then_only_the_group_sees_it(hub: Served) -> N
 @pytest.mark.parametrize("code", ["SH1", "XX9"])
 async def test_another_plants_ledger_then_answered_like_one_that_is_not(group: Group, hub: Served, code: str) -> None:
     filter_ = {"plantCode": {"eq": code}}
-    milk = node_id("batch", batch_id(group.here, chain(group).milk))
+    milk = node_id("batch", group.here.batch_id(chain(group).milk))
     assert (await listed(hub, filter=filter_))["totalCount"] == (13 if code == "SH1" else 0)
     nothing = await listed(hub, THERE, filter={"plantCode": {"eq": "XX9"}})
     assert await listed(hub, THERE, filter=filter_) == nothing

@@ -18,7 +18,7 @@ from plants.rules.production.process_records import RunKind
 from schema.engine.node_ids import node_id
 from tests.factories import Plant
 from tests.schema.asking import AUDITOR, JSON, OPERATOR, Served, served
-from tests.schema.group import Group, batch_id, chain
+from tests.schema.group import Group, chain
 
 REQUEST = "0190b0a0-0000-7000-8000-00000000000a"
 ENTRY = """fragment Entry on LedgerEntry { id index ledger eventId type version occurredAt recordedAt logicalTime
@@ -100,7 +100,7 @@ async def test_correction_then_it_is_about_the_thing_of_the_wrong_entry(here: Pl
     by = correct(here, split)
     process = node_id("process", split.payload["process"]["id"])
     found = (await node.ask(AUDITOR, ABOUT, id=process))["ledger"]
-    of_batch = {"id": node_id("batch", batch_id(here, batch))}
+    of_batch = {"id": node_id("batch", here.batch_id(batch))}
     assert found == {
         "totalCount": 2,
         "nodes": [
@@ -114,7 +114,7 @@ async def test_hold_and_change_request_then_the_entries_of_each(here: Plant, nod
     code = here.receive()
     held = here.do(quarantine_batch, Quarantine(code, "Seal broken"))
     asked = here.do(request_change, ReleaseRequest(code, "Tested, good", held.index))
-    hold = node_id("hold", 1, batch_id(here, code), str(held.index))
+    hold = node_id("hold", 1, here.batch_id(code), str(held.index))
     for id_, expected in ((hold, held), (node_id("change", 1, asked.index), asked)):
         found = (await node.ask(AUDITOR, ABOUT, id=id_))["ledger"]
         assert [one["id"] for one in found["nodes"]] == [node_id("entry", 1, expected.index)]
