@@ -115,7 +115,7 @@ TYPES: Final[Mapping[DatumKind, tuple[Any, Callable[[str], Any]]]] = {
     DatumKind.PROCESS: (strawberry.ID, _id("process")),
     DatumKind.TRANSFER: (strawberry.ID, _id("transfer")),
     DatumKind.HOLD_KIND: (Annotated["HoldKind", strawberry.lazy("schema.quality.holds")], HoldKind),
-    DatumKind.DISPOSITION: (Annotated["Disposition", strawberry.lazy("schema.inventory.batches")], Disposition),
+    DatumKind.DISPOSITION: (Annotated["Disposition", strawberry.lazy("schema.inventory.goods_at_plants")], Disposition),
     DatumKind.CHANGE_STATE: (
         Annotated["ChangeState", strawberry.lazy("schema.approvals.change_requests")],
         ChangeState,

@@ -9,6 +9,7 @@ from strawberry import Maybe
 from auth.permissions import Permission
 from plants.commands.materials import changes, definitions
 from plants.commands.materials.definitions import CONVERSIONS_MAX
+from plants.rules.ledger.events import Subject
 from plants.rules.materials.definitions import MATERIAL
 from plants.store.materials.definitions import (
     DefinitionsFilter,
@@ -18,6 +19,7 @@ from plants.store.materials.definitions import (
     materials_page,
 )
 from plants.store.materials.definitions import Material as MaterialRow
+from schema.audit.history import HistoryOrder, LedgerEntry, history_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
@@ -83,6 +85,15 @@ class Material(Node):
     @field("Unit in which its batches are counted.")
     async def unit(self, info: Info) -> Unit:
         return required(await Unit.load(info, self.number, self.unit_code))
+
+    @field(
+        "Ledger entries that define it. Null with an error NOT_PERMITTED without the permission `ledger:read`.",
+        permission=Permission.LEDGER_READ,
+    )
+    async def history(
+        self, info: Info, order_by: HistoryOrder = None, first: First = PAGE_DEFAULT, after: After = None
+    ) -> Connection[LedgerEntry] | None:
+        return await history_of(info, Subject.MATERIAL, (self.number, self.code), (first, after), order_by)
 
     @classmethod
     def of(cls, row: MaterialRow) -> Self:

@@ -8,6 +8,7 @@ from strawberry import Maybe
 from auth.permissions import Permission
 from infra.messages import Language
 from plants.commands.materials import changes, definitions
+from plants.rules.ledger.events import Subject
 from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.quantities import UNITS
 from plants.store.materials.units import (
@@ -20,6 +21,7 @@ from plants.store.materials.units import (
     units_count,
     units_page,
 )
+from schema.audit.history import HistoryOrder, LedgerEntry, history_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
@@ -69,6 +71,16 @@ class Unit(Node):
     @field("Built-in unit that it is a multiple of. For KGM, LTR, MTR, MTK and C62 it is the unit itself.")
     async def base_unit(self, info: Info) -> Annotated["Unit", strawberry.lazy("schema.materials.units")]:
         return Unit.of(required(built_in_unit(self.base_code)), info.context.language)
+
+    @field(
+        "Ledger entries that define it. A built-in unit has none. "
+        "Null with an error NOT_PERMITTED without the permission `ledger:read`.",
+        permission=Permission.LEDGER_READ,
+    )
+    async def history(
+        self, info: Info, order_by: HistoryOrder = None, first: First = PAGE_DEFAULT, after: After = None
+    ) -> Connection[LedgerEntry] | None:
+        return await history_of(info, Subject.UNIT, (self.number or BUILT_IN, self.code), (first, after), order_by)
 
     @classmethod
     def of(cls, row: UnitRow, language: Language) -> Self:

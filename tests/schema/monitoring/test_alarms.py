@@ -7,10 +7,10 @@ from plants.store.monitoring.alarms import TEXT_LENGTH_MAX, Alarm, AlarmKind, en
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
 from schema.engine.node_ids import node_id
-from sync_jobs.hub.transfer_checks import LEADING, SKEWED
+from sync_jobs.hub.transfer_checks import LEADING, OTHERS, SKEWED
 from tests.factories import Plant
 from tests.schema.asking import AUDITOR, DIRECTOR, JSON, MANAGER, OPERATOR, Served, person
-from tests.schema.group import Group
+from tests.schema.group import Group, chain
 
 QUERY = """query($filter: AlarmFilter, $order: AlarmOrder, $first: Int, $after: String) {
   alarms(filter: $filter, orderBy: $order, first: $first, after: $after) { totalCount
@@ -257,3 +257,18 @@ async def test_status_then_failures_and_what_waits_are_in_it(node: Served, here:
             }
         }
     ]
+
+
+async def test_alarm_about_a_transfer_then_its_subject_is_the_transfer(group: Group, hub: Served) -> None:
+    transfer, now = chain(group).transfer, group.here.clock.now()
+    with group.hub.store.transaction() as session:
+        for about in (str(transfer), OTHERS, "7", "9" * 40):
+            raise_alarm(session, Alarm(AlarmKind.TRANSFER_UNMATCHED, about, CLOCK_WRONG), now)
+        raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, str(transfer), CLOCK_WRONG), now)
+    document = "{ alarms { nodes { kind about subject { __typename id } } } }"
+    found = (await hub.ask(AUDITOR, document))["alarms"]["nodes"]
+    shown = {(one["kind"], one["about"]): one["subject"] for one in found}
+    assert {key: one for key, one in shown.items() if one is not None} == {
+        ("TRANSFER_UNMATCHED", str(transfer)): {"__typename": "Transfer", "id": node_id("transfer", transfer)}
+    }
+    assert len(shown) == 5
