@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
+from auth.actors import Role
 from plants.commands.inventory.aliases import Naming, alias_batch, end_alias
 from plants.commands.inventory.receipts import AliasOrder, Delivery, receive_batch
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.quality.holds import HoldKind
 from schema.engine.filters import VALUES_MAX
 from tests.factories import Plant
-from tests.schema.asking import DIRECTOR, JSON, MANAGER, Served
+from tests.schema.asking import DIRECTOR, JSON, MANAGER, Served, person
 from tests.schema.group import Group, chain, send
 
 BATCHES = """query($filter: BatchFilter, $orderBy: BatchOrder, $first: Int, $after: String) {
@@ -133,6 +134,24 @@ async def test_expiry_differs_by_plant_then_filtered_pages_miss_nothing(group: G
     wanted = [codes[2], codes[3], codes[0], codes[1]]
     order = {"field": "EXPIRES_ON"}
     assert await listed(hub, {"plantCode": {"eq": "NB1"}}, order, first=1) == wanted
+
+
+async def test_filters_of_one_plants_goods_then_another_plants_goods_do_not_count(group: Group, hub: Served) -> None:
+    milk = group.here.receive(amount="10")
+    send(group, milk, "10")
+    group.there.do(alias_batch, Naming(milk, (AliasOrder("LINE_TAG", "T-1"),)))
+    group.hears()
+    alias = {"aliases": {"value": {"eq": "T-1"}}}
+    for wanted, found in (
+        ({"inStock": True}, {"NB1"}),
+        ({"inStock": False}, {"SH1"}),
+        (alias, {"NB1"}),
+    ):
+        for plant in ("SH1", "NB1"):
+            given = {"plantCode": {"eq": plant}, **wanted}
+            assert (given, await listed(hub, given)) == (given, [milk] if plant in found else [])
+    one_plant = person(5, (1, Role.MANAGER))
+    assert (await hub.ask(one_plant, BATCHES, filter=alias))["batches"]["nodes"] == []
 
 
 async def test_alias_ended_then_it_finds_nothing(here: Plant, goods: dict[str, str], node: Served) -> None:
