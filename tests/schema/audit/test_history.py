@@ -1,6 +1,7 @@
 """The audit log over GraphQL: content, hashes, filters and visibility by plant."""
 
 import json
+from datetime import timedelta
 from hashlib import sha256
 
 import pytest
@@ -88,7 +89,9 @@ async def test_filters_then_exactly_what_fits(here: Plant, node: Served) -> None
     milk = here.receive()
     other = here.receive()
     here.clock.advance(hours=1)
-    moved = here.do(move_batch, Move(milk, "A1", "B1", "10", "KGM"), actor=LI_LEI, request=REQUEST)
+    at = here.clock.now() - timedelta(minutes=30)
+    move = Move(milk, "A1", "B1", "10", "KGM")
+    moved = here.do(move_batch, move, actor=LI_LEI, request=REQUEST, occurred_at=at)
     first = moved.index - 2
     ids = [node_id("batch", here.batch_id(code)) for code in (milk, other)]
     for wanted, expected in (
@@ -104,7 +107,9 @@ async def test_filters_then_exactly_what_fits(here: Plant, node: Served) -> None
         ({"requestId": {"eq": REQUEST}}, [moved.index]),
         ({"requestId": {"in": [REQUEST.upper()]}}, [moved.index]),
         ({"recordedAt": {"from": "2026-03-15T08:00:00Z", "before": "2026-03-15T17:00:00+08:00"}}, [first, first + 1]),
-        ({"occurredAt": {"from": "2026-03-15T09:00:00Z"}}, [moved.index]),
+        ({"recordedAt": {"from": "2026-03-15T09:00:00Z"}}, [moved.index]),
+        ({"occurredAt": {"from": "2026-03-15T08:30:00Z", "before": "2026-03-15T09:00:00Z"}}, [moved.index]),
+        ({"occurredAt": {"from": "2026-03-15T09:00:00Z"}}, []),
         ({"occurredAt": {"before": "2026-03-14T08:00:00Z"}}, []),
         ({"index": {"from": first + 1}}, [first + 1, moved.index]),
         ({"index": {"from": 1, "before": 2}}, [1]),

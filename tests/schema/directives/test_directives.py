@@ -315,6 +315,19 @@ async def test_conversion_impossible_then_the_plant_rejects_the_directive(group:
     ]
 
 
+async def test_held_at_one_plant_by_headquarters_then_the_list_filters_by_that_plants_goods(
+    group: Group, hub: Served
+) -> None:
+    yoghurt = chain(group).yoghurt
+    await hub.do(DIRECTOR, "placeHold", SENT, batchCode=yoghurt, reason="Glass found", plantCodes=["NB1"])
+    document = """query($plant: String, $code: String, $held: Boolean) {
+      batches(filter: { plantCode: { eq: $plant }, code: { eq: $code }, onHold: $held }) { nodes { code } } }"""
+    for plant, held in (("SH1", False), ("NB1", True)):
+        for wanted in (True, False):
+            found = await hub.ask(DIRECTOR, document, plant=plant, held=wanted, code=yoghurt)
+            assert found["batches"]["nodes"] == ([{"code": yoghurt}] if held is wanted else [])
+
+
 async def test_same_request_again_then_the_same_directives(group: Group, hub: Served) -> None:
     given = {"requestId": new_id(), "batchCode": chain(group).yoghurt, "reason": "Glass"}
     first = await hub.do(DIRECTOR, "placeHold", SENT, **given)

@@ -204,6 +204,21 @@ async def test_hub_then_each_plants_people_see_what_is_about_their_plant(hub: Se
     assert (codes[f"{HERE}#7"], codes[f"{HERE}2"], codes[THERE]) == ({"code": "SH1"}, None, {"code": "NB1"})
 
 
+async def test_alarm_seen_again_then_filtered_by_its_first_and_by_its_last_time(node: Served, here: Plant) -> None:
+    alarm = Alarm(AlarmKind.CLOCKS_DIFFER, here.origin, CLOCK_WRONG)
+    for hours in (0, 1):
+        with here.store.transaction() as session:
+            raise_alarm(session, alarm, here.clock.advance(hours=hours))
+    between, after = "2026-03-14T08:30:00Z", "2026-03-14T09:30:00Z"
+    for wanted, found in (
+        ({"firstAt": {"before": between}}, True),
+        ({"firstAt": {"from": between, "before": after}}, False),
+        ({"lastAt": {"from": between, "before": after}}, True),
+        ({"lastAt": {"before": between}}, False),
+    ):
+        assert (wanted, len(await shown(node, filter=wanted))) == (wanted, int(found))
+
+
 async def test_pages_then_each_alarm_once_stored_or_not_in_either_order(hub: Served, group: Group) -> None:
     with group.hub.store.transaction() as session:
         for number in range(5):
