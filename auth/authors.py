@@ -29,5 +29,5 @@ def check_author(session: Session, author: Author, permission: Permission, plant
 
 def check_definer(session: Session, author: Author, plant_number: int) -> None:
     """Raise NotPermitted unless the author may save master data at the plant, or from headquarters to plants."""
-    permission = Permission.DIRECTIVE_SEND if plant_number == GROUP else Permission.MASTERDATA_DEFINE
+    permission = Permission.DIRECTIVE_SEND if plant_number == GROUP else Permission.MASTERDATA_SAVE
     check_author(session, author, permission, plant_number)

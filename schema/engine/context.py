@@ -11,7 +11,7 @@ from anyio import to_thread
 from strawberry.dataloader import DataLoader
 
 from auth.actors import Actor
-from auth.permissions import Permission, require
+from auth.permissions import NotPermitted, Permission, require
 from auth.scope import plants_for
 from infra.clock import Clock
 from infra.database import ReadSession, Session, Store
@@ -159,7 +159,7 @@ class Info(strawberry.Info[Context, None]):
     async def read(
         self, query: Callable[Concatenate[ReadSession, PlantScope, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a query over the plants at which the caller has the field's one permission."""
+        """Run a query over the plants at which the caller has the field's one permission. Raises as `read_under`."""
         return await self.read_under(self.access.only, query, *args, **kwargs)
 
     async def read_under(
@@ -169,7 +169,28 @@ class Info(strawberry.Info[Context, None]):
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Run a query under one of several declared permissions."""
+        """Run a query under one of several declared permissions.
+
+        Raises NotPermitted where the caller has the permission at no plant: an empty answer would say that there is
+        nothing.
+        """
+        actor = self.context.actor
+
+        def permitted(reads: ReadSession, scope: PlantScope, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            if not scope:
+                raise NotPermitted(actor, permission, HUB)
+            return query(reads, scope, *args, **kwargs)
+
+        return await self.look_up(permission, permitted, *args, **kwargs)
+
+    async def look_up(
+        self,
+        permission: Permission,
+        query: Callable[Concatenate[ReadSession, PlantScope, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run a query for one thing. Without the permission its scope is empty, so that it finds nothing."""
         self.access.check_read(permission)
         actor = self.context.actor
 
@@ -188,7 +209,7 @@ class Info(strawberry.Info[Context, None]):
         self.access.check_read(permission)
 
         async def read(keys: Sequence[Any]) -> Mapping[Any, T]:
-            return await self.read_under(permission, query, keys)
+            return await self.look_up(permission, query, keys)
 
         return await self._load_together((permission, query), read, key)
 
@@ -278,6 +299,10 @@ class Info(strawberry.Info[Context, None]):
 
         return listing.connection(wanted, shown, key, make, total)
 
+    async def require_a_plant(self) -> None:
+        """Raise NotPermitted unless the caller has the field's permission at a plant: for an object that is lists."""
+        await self.read(_nothing)
+
     def require(self, plant: int) -> None:
         """Raise NotPermitted unless the caller has the field's permission at the plant."""
         require(self.context.actor, self.access.only, plant)
@@ -366,6 +391,10 @@ def _ended(entry: Entry, call: CommandContext, *, repeated: bool) -> ValidationE
     return ValidationEnded(
         Validated(validated_at=call.now, event_type=EventType(entry.type), already_recorded=repeated)
     )
+
+
+def _nothing(_reads: ReadSession, _scope: PlantScope) -> None:
+    """Read nothing."""
 
 
 def required(found: T | None) -> T:

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final, Generic, Protocol, TypeVar
 
+import strawberry
+
 from infra.messages import message
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.instants import micros
 from plants.store.sql.filters import CodeCriterion, MemberCriterion, NameCriterion, Span
 from schema.engine.fields import described, input_type
 from schema.engine.limits import VALUES_MAX, exceeded
+from schema.engine.scalars import RequestId
 
 VALUES_TOO_MANY: Final = message("FILTER_VALUES_TOO_MANY", "A filter lists at most {most} values, not {count}.")
 
@@ -57,6 +60,39 @@ class NameFilter:
     @property
     def criterion(self) -> NameCriterion:
         return NameCriterion(self.eq, _listed(self.in_), self.begins_with)
+
+
+@input_type
+class IdFilter:
+    """Tests the id of a thing. An id that names no such thing matches nothing."""
+
+    eq: strawberry.ID | None = described("Exactly this id.", default=None)
+    in_: list[strawberry.ID] | None = described(f"One of these ids, at most {VALUES_MAX}.", name="in", default=None)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids that pass. Raises WordedError above the limit."""
+        listed = _listed(self.in_)
+        if self.eq is None:
+            return listed or ()
+        return (self.eq,) if listed is None or self.eq in listed else ()
+
+    @property
+    def given(self) -> bool:
+        """True unless the filter admits every id."""
+        return self.eq is not None or self.in_ is not None
+
+
+@input_type
+class UuidFilter:
+    """Tests a UUID. Upper and lower case are the same."""
+
+    eq: RequestId | None = described("Exactly this UUID.", default=None)
+    in_: list[RequestId] | None = described(f"One of these UUIDs, at most {VALUES_MAX}.", name="in", default=None)
+
+    @property
+    def criterion(self) -> CodeCriterion:
+        return CodeCriterion(self.eq, _listed(self.in_))
 
 
 @input_type

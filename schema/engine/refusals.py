@@ -48,6 +48,7 @@ from plants.rules.values.refusals import (
     Refusal,
     RefusalCode,
 )
+from plants.store.projection.registry import EVENTS
 from plants.store.refusals import declared_refusals
 from schema.engine.fields import described, form_type, interface_type
 from schema.engine.node_ids import node_id
@@ -114,7 +115,7 @@ TYPES: Final[Mapping[DatumKind, tuple[Any, Callable[[str], Any]]]] = {
     DatumKind.PROCESS: (strawberry.ID, _id("process")),
     DatumKind.TRANSFER: (strawberry.ID, _id("transfer")),
     DatumKind.HOLD_KIND: (Annotated["HoldKind", strawberry.lazy("schema.quality.holds")], HoldKind),
-    DatumKind.DISPOSITION: (Annotated["Disposition", strawberry.lazy("schema.inventory.batches")], Disposition),
+    DatumKind.DISPOSITION: (Annotated["Disposition", strawberry.lazy("schema.inventory.goods_at_plants")], Disposition),
     DatumKind.CHANGE_STATE: (
         Annotated["ChangeState", strawberry.lazy("schema.approvals.change_requests")],
         ChangeState,
@@ -144,6 +145,15 @@ def _type_of(name: str, datum: Datum) -> Any:
     return Code if named_code else TYPES[datum.kind][0]
 
 
+def type_name(code: RefusalCode) -> str:
+    """Return the name of a refusal's type: its code in PascalCase, then `Refusal` where an event has that name.
+
+    The success of a mutation is named like its event: `... on ProcessClosed` must not select a refusal.
+    """
+    pascal = "".join(word.capitalize() for word in code.split("_"))
+    return f"{pascal}Refusal" if pascal in EVENTS else pascal
+
+
 def _type(code: RefusalCode) -> type[RefusalAnswer]:
     data = dict(shown(code).values())
 
@@ -153,8 +163,8 @@ def _type(code: RefusalCode) -> type[RefusalAnswer]:
         for name, one in data.items():
             namespace[name] = strawberry.field(description=one.description)
 
-    made = new_class(f"{code.type_name}Refusal", (RefusalAnswer,), {}, fill)
-    return strawberry.type(made, name=code.type_name, description=f"Refused: “{code.text}”")
+    made = new_class(f"{code}_REFUSAL", (RefusalAnswer,), {}, fill)
+    return strawberry.type(made, name=type_name(code), description=f"Refused: “{code.text}”")
 
 
 REFUSALS: Final = {code: _type(code) for code in declared_refusals().values()}

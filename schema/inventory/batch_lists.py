@@ -46,6 +46,9 @@ class BatchFilter:
     plant_code: CodeFilter | None = described("Code of a plant that knows the batch.", default=None)
     disposition: Filter[Disposition] | None = described("Disposition of the plant's goods.", default=None)
     expires_on: DateRange | None = described("Last day of use of the plant's goods.", default=None)
+    corrected: bool | None = described(
+        "True for batches whose making was corrected, false for the others. Without it, both.", default=None
+    )
     on_hold: bool | None = described(
         "True for goods with an open hold, false for goods without one. Without it, both.", default=None
     )
@@ -68,6 +71,7 @@ class BatchFilter:
             produced=None if self.produced_at is None else self.produced_at.in_micros,
             expires_on=criterion(self.expires_on),
             retest_on=criterion(self.retest_on),
+            corrected=self.corrected,
             on_hold=self.on_hold,
             in_stock=self.in_stock,
             alias=criterion(self.aliases),

@@ -157,7 +157,7 @@ class StockCounted(Recorded):
     'Example: `{ batchCode: "SH1-260314-0001P", locationCode: "A1", counted: { amount: "98.5", unit: "KGM" }, '
     'reason: "Monthly count" }`.',
     roles=PLANT_ONLY,
-    permission=Permission.STOCK_ADJUST,
+    permission=Permission.STOCK_COUNT,
     command=commands.adjust_stock,
     refusals=(
         *AMOUNTS,

@@ -120,7 +120,7 @@ def _declare(kind: Kind) -> None:
     mutation(
         f"Save many {kind.things}, at most {ROWS_MAX:,}. {ANSWER} {kind.example_sentence}",
         roles=PLANT_ONLY,
-        permission=Permission.MASTERDATA_DEFINE,
+        permission=Permission.MASTERDATA_SAVE,
         command=kind.command,
         order=kind.order,
         refusals=(LINES_INVALID,),

@@ -7,6 +7,7 @@ from strawberry import Maybe
 
 from auth.permissions import Permission
 from plants.commands.materials.changes import MasterChange
+from plants.rules.ledger.events import Subject
 from plants.rules.materials.definitions import MasterKind
 from plants.store.materials.definitions import (
     BY_CODE,
@@ -20,10 +21,12 @@ from plants.store.materials.definitions import (
 )
 from plants.store.sql.filters import CodeCriterion
 from plants.store.sql.orders import Order
-from schema.engine.connections import Connection
+from schema.audit.history import HistoryOrder, LedgerEntry, history_of
+from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.filters import CodeFilter, criterion
+from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
 from schema.engine.orders import Ordering
@@ -59,6 +62,15 @@ class PlantDefinition(Node):
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.number)
 
+    @field(
+        "Ledger entries that define it. Null with an error NOT_PERMITTED without the permission `ledger:read`.",
+        permission=Permission.LEDGER_READ,
+    )
+    async def history(
+        self, info: Info, order_by: HistoryOrder = None, first: First = PAGE_DEFAULT, after: After = None
+    ) -> Connection[LedgerEntry] | None:
+        return await history_of(info, Subject(self.kind.lower()), (self.number, self.code), (first, after), order_by)
+
     @classmethod
     def of(cls, row: MasterRecord) -> Self:
         """Return the definition in a row."""
@@ -91,7 +103,9 @@ class PlantDefinition(Node):
     @classmethod
     async def coded(cls, info: Info, code: str, plant_code: str | None) -> Self | None:
         """Return the definition of a code at one plant, or at the plant with the lowest number."""
-        rows = await info.read(masters_page, definition_coded(cls.kind.value, code, plant_code), None, 1)
+        rows = await info.look_up(
+            Permission.BATCH_READ, masters_page, definition_coded(cls.kind.value, code, plant_code), None, 1
+        )
         return cls.of(rows[0]) if rows else None
 
 

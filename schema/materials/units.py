@@ -8,6 +8,7 @@ from strawberry import Maybe
 from auth.permissions import Permission
 from infra.messages import Language
 from plants.commands.materials import changes, definitions
+from plants.rules.ledger.events import Subject
 from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.quantities import UNITS
 from plants.rules.values.search_forms import search_form
@@ -21,6 +22,7 @@ from plants.store.materials.units import (
     units_count,
     units_page,
 )
+from schema.audit.history import HistoryOrder, LedgerEntry, history_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
@@ -71,6 +73,16 @@ class Unit(Node):
     async def base_unit(self, info: Info) -> Annotated["Unit", strawberry.lazy("schema.materials.units")]:
         return Unit.of(required(built_in_unit(self.base_code)), info.context.language)
 
+    @field(
+        "Ledger entries that define it. A built-in unit has none. "
+        "Null with an error NOT_PERMITTED without the permission `ledger:read`.",
+        permission=Permission.LEDGER_READ,
+    )
+    async def history(
+        self, info: Info, order_by: HistoryOrder = None, first: First = PAGE_DEFAULT, after: After = None
+    ) -> Connection[LedgerEntry] | None:
+        return await history_of(info, Subject.UNIT, (self.number or BUILT_IN, self.code), (first, after), order_by)
+
     @classmethod
     def of(cls, row: UnitRow, language: Language) -> Self:
         """Return the unit in a row, a built-in one with its name in this language."""
@@ -119,7 +131,9 @@ class UnitFilter(DefinitionFilter):
 )
 async def unit(info: Info, code: OfCode, plant_code: AtPlant = None) -> Unit | None:
     filters = UnitsFilter(definition_coded(MasterKind.UNIT.value, code, plant_code))
-    row = built_in_unit(code) or next(iter(await info.read(units_page, filters, None, 1)), None)
+    row = built_in_unit(code) or next(
+        iter(await info.look_up(Permission.BATCH_READ, units_page, filters, None, 1)), None
+    )
     return None if row is None else Unit.of(row, info.context.language)
 
 
@@ -176,7 +190,7 @@ class UnitSaved(Recorded):
     "Define a unit of the plant, or change the fields given of one. "
     'Example of a 25 kg bag: `{ code: "BAG25", name: "Bag", baseUnitCode: "KGM", factor: "25" }`.',
     roles=PLANT_ONLY,
-    permission=Permission.MASTERDATA_DEFINE,
+    permission=Permission.MASTERDATA_SAVE,
     command=definitions.define_unit,
     order=changes.UnitChange,
     refusals=SAVING_UNIT,

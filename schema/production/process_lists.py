@@ -23,6 +23,9 @@ class ProcessRecordFilter:
     segment: CodeFilter | None = described("Process segment, such as MIXING.", default=None)
     equipment_code: CodeFilter | None = described("Code of the equipment.", default=None)
     batch_code: CodeFilter | None = described("Code of a batch of its inputs or outputs.", default=None)
+    corrected: bool | None = described(
+        "True for process records whose entry was corrected, false for the others. Without it, both.", default=None
+    )
     opened_at: DateTimeRange | None = described("Time of the start.", default=None)
     closed_at: DateTimeRange | None = described("Time of the end.", default=None)
 
@@ -35,6 +38,7 @@ class ProcessRecordFilter:
             segment=criterion(self.segment),
             equipment=criterion(self.equipment_code),
             batch=criterion(self.batch_code),
+            corrected=self.corrected,
             opened_us=None if self.opened_at is None else self.opened_at.in_micros,
             closed_us=None if self.closed_at is None else self.closed_at.in_micros,
             order=order,

@@ -26,7 +26,8 @@ from schema.engine.node_ids import node_id
 from schema.engine.quantities import Quantity
 from schema.engine.scalars import BatchCode, Code, instant
 from schema.group.plants import Plant, owner
-from schema.inventory.batches import Batch, BatchAtPlant, batch_numbered
+from schema.inventory.batches import Batch, batch_numbered
+from schema.inventory.goods_at_plants import BatchAtPlant
 from schema.logistics.shipments import Shipment
 from schema.logistics.transfers import Transfer
 from schema.materials.customers import Customer

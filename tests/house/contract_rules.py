@@ -220,15 +220,18 @@ def empty_defaults(schema: GraphQLSchema) -> Iterator[str]:
 
 
 def misnamed_ids(schema: GraphQLSchema) -> Iterator[str]:
-    """An `ID` is `id`, `ids`, or ends in Id or Ids. Clients cannot mistake it for a code or a number."""
-    inputs = (one for one in own_types(schema) if isinstance(one, GraphQLInputObjectType))
+    """An `ID` is `id`, `ids`, or ends in Id or Ids. A field so named is an `ID` or a `UUID`, and no text or number."""
+    tests = {"IdFilter", "UuidFilter"}
+    inputs = (one for one in own_types(schema) if isinstance(one, GraphQLInputObjectType) and one.name not in tests)
     given = ((f"{one.name}.{name}", name, field.type) for one in inputs for name, field in one.fields.items())
     arguments = (
         (f"{place}({name})", name, one.type) for place, field in fields_of(schema) for name, one in field.args.items()
     )
     shown = ((place, place.rpartition(".")[2], field.type) for place, field in fields_of(schema))
     for place, name, kind in (*given, *arguments, *shown):
-        if get_named_type(kind).name == "ID" and not (name in {"id", "ids"} or name.endswith(("Id", "Ids"))):
+        named = name in {"id", "ids"} or name.endswith(("Id", "Ids"))
+        type_name = get_named_type(kind).name
+        if (type_name == "ID" and not named) or (named and type_name not in {"ID", "UUID", *tests}):
             yield place
 
 
@@ -257,8 +260,9 @@ def results(schema: GraphQLSchema) -> Iterator[tuple[str, GraphQLField, GraphQLU
 
 TESTS: Final[Mapping[frozenset[str], frozenset[str]]] = {
     frozenset({"eq", "in", "beginsWith"}): frozenset(
-        {"String", "ID", "UUID", "BatchCode", "PlantCode", "Code", "EventType", "AlarmKind"}
+        {"String", "BatchCode", "PlantCode", "Code", "EventType", "AlarmKind"}
     ),
+    frozenset({"eq", "in"}): frozenset({"ID", "UUID"}),
     frozenset({"eq", "in", "notIn"}): frozenset(),
     frozenset({"from", "before"}): frozenset({"Int", "Date", "DateTime"}),
 }

@@ -140,8 +140,17 @@ BREACHES: Final[dict[Rule, tuple[str, list[str]]]] = {
     misnamed_ids: (
         """type BatchUnknown implements Refusal { code: String! process: ID processId: ID }
         type Mutation { move(input: MoveInput!, hold: ID, holdIds: [ID!]): MoveResult! }
-        input FeedInput { process: ID! processId: ID! }""",
-        ["BatchUnknown.process", "Mutation.move(hold)", "FeedInput.process"],
+        input FeedInput { process: ID! processId: ID! entryId: String! requestId: UUID! }
+        scalar UUID
+        type BatchOnHold implements Refusal { code: String! holdId: String holdIds: [Int!] requestId: UUID }""",
+        [
+            "FeedInput.process",
+            "FeedInput.entryId",
+            "Mutation.move(hold)",
+            "BatchUnknown.process",
+            "BatchOnHold.holdId",
+            "BatchOnHold.holdIds",
+        ],
     ),
     unmirrored_filters: (
         """type BatchUnknown implements Refusal { code: String! }

@@ -18,7 +18,7 @@ from plants.store.projection.rebuilding import table_digests
 from tests.factories import Plant, plant_store, postgres_plant
 from tests.upgrades.recorded import CODES, VERSIONS, restore
 
-BEFORE: Final = "0009"
+BEFORE: Final = "0010"
 SEARCHES: Final = {"aliases", "materials", "master_records", "receipts", "process_records"}
 FORMS: Final = (
     "SELECT scheme, value, value_search FROM aliases WHERE scheme IN ('OLD', 'EPC')"

@@ -59,29 +59,26 @@ class RefusalCode(str):
     A code or a key is never renamed or reused, because ledgers keep both. `{key}` in the text is replaced by the datum.
     """
 
-    __slots__ = ("data", "text", "type_name")
+    __slots__ = ("data", "text")
 
     text: str
     data: Mapping[str, Datum]
-    type_name: str
 
     @classmethod
-    def declare(cls, code: str, text: str, type_name: str, data: Mapping[str, Datum]) -> Self:
+    def declare(cls, code: str, text: str, data: Mapping[str, Datum]) -> Self:
         """Return a new code."""
         made = cls(code)
-        made.text, made.type_name, made.data = text, type_name, MappingProxyType(dict(data))
+        made.text, made.data = text, MappingProxyType(dict(data))
         return made
 
 
-def refusal(code: str, text: str, /, *, type_name: str | None = None, **data: Datum | str) -> RefusalCode:
+def refusal(code: str, text: str, /, **data: Datum | str) -> RefusalCode:
     """Declare a refusal with its data, in the order of its type's fields. A description alone declares a text.
 
-    `make messages` finds the calls, so code and text are literals. The type of BATCH_ON_HOLD is BatchOnHold;
-    `type_name` is for one whose type would have the name of an event.
+    `make messages` finds the calls, so code and text are literals.
     """
-    named = type_name or "".join(word.capitalize() for word in code.split("_"))
     declared = {key: Datum(one) if isinstance(one, str) else one for key, one in data.items()}
-    return RefusalCode.declare(code, text, named, declared)
+    return RefusalCode.declare(code, text, declared)
 
 
 def term(kind: str, text: str) -> str:

@@ -18,6 +18,7 @@ from plants.store.inventory.batches import Alias, Batch, Known, known_by_id
 from plants.store.inventory.holds import is_on_hold
 from plants.store.inventory.movements import Stock
 from plants.store.inventory.receipts import ReceiptRow
+from plants.store.ledger.corrected_entries import corrected
 from plants.store.materials.plants import plants_admitted
 from plants.store.sql import pages
 from plants.store.sql.columns import plant_of_number
@@ -69,6 +70,7 @@ class BatchesFilter:
     retest_on: Span[str] | None = None
     on_hold: bool | None = None
     in_stock: bool | None = None
+    corrected: bool | None = None
     alias: AliasesFilter | None = None
     order: Order[BatchOrderField] = AS_RECORDED
 
@@ -147,7 +149,12 @@ def _matching(
             batch.retest_on: filters.retest_on,
         },
     )
-    for wanted, some in ((filters.on_hold, is_on_hold(batch)), (filters.in_stock, is_in_stock(batch))):
+    conditions = (
+        (filters.on_hold, is_on_hold(batch)),
+        (filters.in_stock, is_in_stock(batch)),
+        (filters.corrected, is_corrected(scope, batch)),
+    )
+    for wanted, some in conditions:
         if wanted is not None:
             found = found.where(some if wanted else ~some)
     if filters.origin is not None:
@@ -160,6 +167,14 @@ def _matching(
     if filters.alias is not None:
         found = found.where(_has_alias(filters.alias, batch))
     return found
+
+
+def is_corrected(scope: PlantScope, batch: type[Batch]) -> ColumnElement[bool]:
+    """Return the condition that a plant of the scope made the batch by an entry that was corrected."""
+    made = aliased(Batch)
+    wrong = corrected(col(made.plant_id), col(made.stated_idx))
+    at_origin = col(made.plant_id) == plant_of_number(col(made.id))
+    return col(batch.id).in_(sql_select(col(made.id)).where(at_origin, col(made.plant_id).in_(scope), wrong))
 
 
 def is_in_stock(batch: type[Batch] = Batch) -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from plants.rules.production.process_records import ProcessKind
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.scope import PlantScope
 from plants.store.materials.plants import plants_admitted
-from plants.store.production.process_records import INPUTS, ProcessRow, records_with
+from plants.store.production.process_records import INPUTS, ProcessRow, is_corrected, records_with
 from plants.store.sql import pages
 from plants.store.sql.filters import CodeCriterion, NameCriterion, Span, filtered
 from plants.store.sql.orders import Order, OrderDirection
@@ -44,6 +44,7 @@ class ShipmentsFilter:
     plant: CodeCriterion | None = None
     customer: CodeCriterion | None = None
     customer_order: NameCriterion | None = None
+    corrected: bool | None = None
     shipped_us: Span[int] | None = None
     batch: CodeCriterion | None = None
     order: Order[ShipmentOrderField] = NEWEST_FIRST
@@ -84,6 +85,8 @@ def _filtered(reads: ReadSession, scope: PlantScope, filters: ShipmentsFilter) -
     found = _shipments(plants_admitted(reads, scope, filters.plant), filters.order)
     if filters.batch is not None:
         found = found.where(col(ProcessRow.id).in_(records_with(scope, filters.batch, INPUTS)))
+    if filters.corrected is not None:
+        found = found.where(is_corrected() if filters.corrected else ~is_corrected())
     return filtered(
         found,
         {

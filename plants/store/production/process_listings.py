@@ -13,7 +13,7 @@ from plants.rules.production.process_records import ProcessKind, ProcessState
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.scope import PlantScope
 from plants.store.materials.plants import plants_admitted
-from plants.store.production.process_records import INPUTS, OUTPUTS, ProcessRow, records_with
+from plants.store.production.process_records import INPUTS, OUTPUTS, ProcessRow, is_corrected, records_with
 from plants.store.sql import pages
 from plants.store.sql.filters import CodeCriterion, MemberCriterion, NameCriterion, Span, filtered
 from plants.store.sql.orders import NO_TIME, Order, OrderDirection
@@ -53,6 +53,7 @@ class ProcessesFilter:
     job_order: NameCriterion | None = None
     segment: CodeCriterion | None = None
     equipment: CodeCriterion | None = None
+    corrected: bool | None = None
     opened_us: Span[int] | None = None
     closed_us: Span[int] | None = None
     batch: CodeCriterion | None = None
@@ -96,6 +97,8 @@ def _filtered(reads: ReadSession, scope: PlantScope, filters: ProcessesFilter) -
     found = select(ProcessRow).where(plant.in_(here), col(ProcessRow.kind).not_in(LISTED_APART))
     if filters.batch is not None:
         found = found.where(col(ProcessRow.id).in_(records_with(scope, filters.batch, INPUTS, OUTPUTS)))
+    if filters.corrected is not None:
+        found = found.where(is_corrected() if filters.corrected else ~is_corrected())
     return filtered(
         found,
         {

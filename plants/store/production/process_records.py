@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import Index, SelectBase, tuple_, union
+from sqlalchemy import ColumnElement, Index, SelectBase, exists, tuple_, union
 from sqlmodel import SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -17,6 +17,7 @@ from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.edges import Edge
 from plants.store.inventory.batches import batches_coded
+from plants.store.ledger.corrected_entries import corrected
 from plants.store.sql import pages
 from plants.store.sql.columns import PLANT, PROJECTION, big, key, partial_index, text
 from plants.store.sql.filters import CodeCriterion
@@ -49,6 +50,24 @@ class ProcessRow(SQLModel, table=True):
     destination_plant: str | None = text(None)
     job_order_search: str | None = text(None)  # `search_form` of the order
     loss: str = text()  # canonical JSON: unit -> inputs less outputs
+
+
+class ProcessStatementRow(SQLModel, table=True):
+    """The entry by which a plant stated a process record whole: of several, the newest."""
+
+    __tablename__ = "process_statements"
+    __table_args__ = PROJECTION
+
+    process_id: int = key()
+    plant_id: int = key(PLANT)
+    entry_idx: int = big()
+
+
+def is_corrected() -> ColumnElement[bool]:
+    """Return the condition that the entry that stated a process record was corrected."""
+    row = ProcessStatementRow
+    same = col(row.process_id) == col(ProcessRow.id), col(row.plant_id) == col(ProcessRow.plant_id)
+    return exists().where(*same, corrected(col(row.plant_id), col(row.entry_idx)))
 
 
 SELECT_PROCESS = "SELECT id, kind, state, opened_us FROM process_records WHERE id = :process AND plant_id = :plant"

@@ -662,7 +662,7 @@ def test_two_plants_and_a_transfer_then_the_hub_joins_both_statements(hub: Servi
 
 
 def test_many_things_asked_for_then_as_few_reads_as_for_few(plant: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    wang = plant.people["wang"]
+    li = plant.people["li"]
     reads: list[int] = []
     read = Snapshot.read
 
@@ -674,9 +674,9 @@ def test_many_things_asked_for_then_as_few_reads_as_for_few(plant: Serving, monk
     for amount in (2, 12):
         reads.append(0)
         for _ in range(amount):
-            received(wang, supplierCode="S1")
+            received(li, supplierCode="S1")
         reads[-1] = 0
-        wang.ask(
+        li.ask(
             "{ batches { nodes { material { name } origin { code } supplier { name } "
             " holds { totalCount nodes { reason } } aliases { totalCount nodes { value } } history { totalCount }"
             " stock { totalCount nodes { location { name } plant { name } batch { code } } }"

@@ -107,6 +107,8 @@ def test_version_another_then_stale_and_nothing_changes(plant: Plant) -> None:
     )
 
     assert data == {"thing": "material", "code": "RM-X", "expected": str(first), "current": str(later)}
+    ahead = MaterialChange("RM-X", shelf_life_days=3, expected_version=later + 1)
+    assert plant.refuses(define_material, ahead, STALE_VERSION)["current"] == str(later)
     unknown = MaterialChange("RM-NONE", "Nothing", "KGM", expected_version=first)
     plant.refuses(define_material, unknown, NOT_DEFINED)
 

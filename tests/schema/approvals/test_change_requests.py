@@ -273,11 +273,11 @@ async def test_lists_then_each_sees_the_requests_of_their_plants_alone(group: Gr
         (THERE, {}, there),
         (THERE, {"plantCode": {"eq": "SH1"}}, []),
         (THERE, {"batchCode": {"eq": first.envelope["key"]}}, []),
-        (person(4), {}, []),
     ):
         found = (await hub.ask(actor, LISTED, filter=given))["changeRequests"]
         assert (given, [one["index"] for one in found["nodes"]]) == (given, expected)
         assert found["totalCount"] == len(expected)
+    assert await hub.refuses(person(4), LISTED) == ["changeRequests"]
     document = "query($id: ID!) { changeRequest(id: $id) { index } node(id: $id) { id } }"
     for one in (node_id("change", 1, first.index), node_id("change", 9, first.index), "nothing"):
         found = await hub.ask(THERE, document, id=one)

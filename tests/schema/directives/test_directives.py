@@ -162,7 +162,7 @@ async def test_answered_and_not_then_listed_by_state_page_by_page_at_hub_and_pla
     (at_plant,) = (await here_node.ask(MANAGER, LISTED))["hubDirectives"]["nodes"]
     assert (at_plant["state"], at_plant["answer"]) == ("APPLIED", {"type": "DirectiveApplied"})
     assert (await hub.ask(MANAGER, LISTED))["hubDirectives"]["nodes"] == [at_plant], "a person of SH1 sees SH1's alone"
-    assert (await hub.ask(person(4), LISTED))["hubDirectives"]["totalCount"] == 0
+    assert await hub.refuses(person(4), LISTED) == ["hubDirectives"]
 
 
 async def test_master_data_recall_and_unit_directed_then_defined_and_held(group: Group, hub: Served) -> None:
@@ -315,6 +315,19 @@ async def test_conversion_impossible_then_the_plant_rejects_the_directive(group:
     ]
 
 
+async def test_held_at_one_plant_by_headquarters_then_the_list_filters_by_that_plants_goods(
+    group: Group, hub: Served
+) -> None:
+    yoghurt = chain(group).yoghurt
+    await hub.do(DIRECTOR, "placeHold", SENT, batchCode=yoghurt, reason="Glass found", plantCodes=["NB1"])
+    document = """query($plant: String, $code: String, $held: Boolean) {
+      batches(filter: { plantCode: { eq: $plant }, code: { eq: $code }, onHold: $held }) { nodes { code } } }"""
+    for plant, held in (("SH1", False), ("NB1", True)):
+        for wanted in (True, False):
+            found = await hub.ask(DIRECTOR, document, plant=plant, held=wanted, code=yoghurt)
+            assert found["batches"]["nodes"] == ([{"code": yoghurt}] if held is wanted else [])
+
+
 async def test_same_request_again_then_the_same_directives(group: Group, hub: Served) -> None:
     given = {"requestId": new_id(), "batchCode": chain(group).yoghurt, "reason": "Glass"}
     first = await hub.do(DIRECTOR, "placeHold", SENT, **given)
@@ -375,14 +388,14 @@ async def test_release_of_a_hold_of_headquarters_asked_for_at_the_plant_then_ref
     answer = await here_node.do(
         MANAGER,
         "requestRelease",
-        "... on HoldDirected { batchCode holdIndex }",
+        "... on HoldDirectedRefusal { batchCode holdIndex }",
         "zh",
         batchCode=yoghurt,
         holdId=hold["id"],
         reason="Fine",
     )
     assert answer == {
-        "__typename": "HoldDirected", "code": "HOLD_DIRECTED", "batchCode": yoghurt, "holdIndex": index,
+        "__typename": "HoldDirectedRefusal", "code": "HOLD_DIRECTED", "batchCode": yoghurt, "holdIndex": index,
         "message": f"批次 {yoghurt} 的冻结 {index} 由总部下达，只能由总部解除，请联系总部。",
     }  # fmt: skip
     assert group.here.everything() == before

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from auth.actors import Role
 from plants.commands.inventory.aliases import Naming, alias_batch, end_alias
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.receipts import AliasOrder, Delivery, receive_batch
@@ -13,7 +14,7 @@ from plants.rules.quality.holds import HoldKind
 from schema.engine.limits import VALUES_MAX
 from schema.engine.node_ids import node_id
 from tests.factories import Plant
-from tests.schema.asking import DIRECTOR, JSON, MANAGER, Served
+from tests.schema.asking import DIRECTOR, JSON, MANAGER, Served, person
 from tests.schema.group import Group, chain, send
 
 BATCHES = """query($filter: BatchFilter, $orderBy: BatchOrder, $first: Int, $after: String) {
@@ -177,6 +178,24 @@ async def test_filter_by_batch_then_the_records_that_its_goods_went_through(grou
         found = await hub.ask(DIRECTOR, BATCH_CODE, batch=batch)
         assert tuple(found[name]["nodes"] for name in ("processRecords", "shipments", "transfers")) == wanted
         assert [found[name]["totalCount"] for name in found] == [len(one) for one in wanted]
+
+
+async def test_filters_of_one_plants_goods_then_another_plants_goods_do_not_count(group: Group, hub: Served) -> None:
+    milk = group.here.receive(amount="10")
+    send(group, milk, "10")
+    group.there.do(alias_batch, Naming(milk, (AliasOrder("LINE_TAG", "T-1"),)))
+    group.hears()
+    alias = {"aliases": {"value": {"eq": "T-1"}}}
+    for wanted, found in (
+        ({"inStock": True}, {"NB1"}),
+        ({"inStock": False}, {"SH1"}),
+        (alias, {"NB1"}),
+    ):
+        for plant in ("SH1", "NB1"):
+            given = {"plantCode": {"eq": plant}, **wanted}
+            assert (given, await listed(hub, given)) == (given, [milk] if plant in found else [])
+    one_plant = person(5, (1, Role.MANAGER))
+    assert (await hub.ask(one_plant, BATCHES, filter=alias))["batches"]["nodes"] == []
 
 
 async def test_alias_ended_then_it_finds_nothing(here: Plant, goods: dict[str, str], node: Served) -> None:
