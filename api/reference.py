@@ -233,7 +233,8 @@ weights of the selected fields that have `@cost`. The schema prints both directi
   with its length. Any other list counts with its assumed size.
 - An object inside a list costs 1 for each element of the outer list.
 - A field with `@cost` adds its weight each time it is resolved: a mutation, a trace, `totalCount`.
-- A list with `@cost` in an input adds its weight for each element: the rows of `saveMaterials`.
+- In the input of a mutation, each element of each list adds 1, or the weight of the list's `@cost`: the lines of a
+  shipment, the rows of `saveMaterials`, the lines of each command of `submit`.
 - A field that `@skip` or `@include` leaves out costs nothing. Of fragments on different types, the dearest counts.
 - A subscription costs one event, once, when it begins.
 

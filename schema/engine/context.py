@@ -33,6 +33,7 @@ from schema.engine.connections import Connection, Cursors, Key, Listing
 from schema.engine.downloads import Tickets
 from schema.engine.inputs import MutationInput, RequestInput
 from schema.engine.limits import ANSWER_TOO_LONG, COST_PER_MINUTE, ROWS_MAX, exceeded
+from schema.engine.malformed_commands import Aside
 from schema.engine.scalars import EventType
 from schema.engine.turns import Turns
 from schema.engine.validations import Validated, ValidationEnded
@@ -117,6 +118,7 @@ class Context:
         self.connection_params: Mapping[str, Any] | None = None
         self.snapshot = Snapshot(services, kept=kept)
         self.loaders: dict[Any, DataLoader[Any, Any]] = {}
+        self.aside: Aside = {}
         self._rows_left: int = ROWS_MAX
 
     def spend(self, rows: int) -> None:
@@ -259,22 +261,25 @@ class Info(strawberry.Info[Context, None]):
         key: Callable[[T], Key],
         make: Callable[[T], Node],
         filters: Any = None,
+        order: Any = None,
     ) -> Connection[Node]:
         """Return one page, given as `first` and `after`, of the rows of a parent: a connection below a list.
 
         `find(reads, scope, parents, after, limit)` returns the rows of each parent, `count(reads, scope, parents)` how
-        many it has; both take `filters` by name where there are any. The first pages of all parents that are wanted
-        together share one query, and so do their counts. A later page is fetched for its parent alone.
+        many it has. Both take `filters` by name where there are any, and `find` takes `order`. The first pages of all
+        parents that are wanted together share one query, and so do their counts. A later page is fetched for its
+        parent alone.
         """
         self.access.check_read(permission)
-        listing = Listing(self.coordinate, self.services.cursors, (parent, filters))
+        listing = Listing(self.coordinate, self.services.cursors, (parent, filters, order))
         wanted = listing.page(*page)
         given = {} if filters is None else {"filters": filters}
+        ordered = given if order is None else given | {"order": order}
 
         async def first_pages(parents: Sequence[K]) -> dict[K, Sequence[T]]:
             found: dict[K, Sequence[T]] = {}
             for some in _portions(parents, max(1, ROWS_MAX // wanted.limit)):
-                found |= await self.read_under(permission, find, some, None, wanted.limit, **given)
+                found |= await self.read_under(permission, find, some, None, wanted.limit, **ordered)
                 self.context.afford(sum(map(len, found.values())))
             return found
 
@@ -282,9 +287,9 @@ class Info(strawberry.Info[Context, None]):
             return await self.read_under(permission, count, parents, **given)
 
         if wanted.after is None:
-            rows = await self._load_together((permission, find, filters, wanted.limit), first_pages, parent)
+            rows = await self._load_together((permission, find, filters, order, wanted.limit), first_pages, parent)
         else:
-            later = await self.read_under(permission, find, [parent], wanted.after, wanted.limit, **given)
+            later = await self.read_under(permission, find, [parent], wanted.after, wanted.limit, **ordered)
             rows = later.get(parent)
         shown = rows or ()
         self.context.spend(len(shown))

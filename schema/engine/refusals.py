@@ -10,7 +10,7 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.utils.str_converters import to_camel_case
 
-from infra.messages import ELLIPSIS, Language, message, word
+from infra.messages import ELLIPSIS, Language, Notice, Worded, message, word
 from plants.rules.approvals.change_requests import ChangeLevel, ChangeState
 from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
 from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
@@ -222,12 +222,36 @@ SAVING_MATERIAL: Final = SAVING_UNIT | {CONVERSION_IMPOSSIBLE, CONVERSIONS_OUTDA
 """The refusals of saving a material with its conversions."""
 
 
+QUOTED_MAX: Final = 200
+"""Characters of a datum that a message quotes. An ellipsis replaces the rest."""
+
+
+def told(refusal: Refusal, language: Language) -> str:
+    """Return the message of a refusal. It quotes control, format and line characters as escapes."""
+    data = {name: _quoted(value) for name, value in refusal.data.items()}
+    return word(Notice(refusal.code, refusal.text, data), language)
+
+
+def _quoted(value: object) -> object:
+    if isinstance(value, Worded):
+        return Notice(value.code, value.text, {name: _visible(one) for name, one in value.data.items()})
+    text = str(_visible(value))
+    return text if len(text) <= QUOTED_MAX else text[:QUOTED_MAX] + ELLIPSIS
+
+
+def _visible(value: object) -> object:
+    """Return a text with escapes in place of characters that cannot be printed, and any other value as it is."""
+    if not isinstance(value, str) or isinstance(value, Worded) or value.isprintable():
+        return value
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in value)
+
+
 def refused(refusal: Refusal, language: Language) -> RefusalAnswer:
     """Return the GraphQL object of a refusal."""
     data = {name: _value(refusal, key, one, language) for key, (name, one) in shown(refusal.code).items()}
     return REFUSALS[refusal.code](
         code=refusal.code,
-        message=word(refusal, language),
+        message=told(refusal, language),
         path=list(refusal.path) or None,
         further_refusals=[refused(one, language) for one in refusal.further],
         **data,
@@ -284,7 +308,7 @@ def query_error(refusal: Refusal, language: Language) -> GraphQLError:
         for key, (name, _) in shown(refusal.code).items()
         for said in [refusal.data.get(key)]
     }
-    return GraphQLError(word(refusal, language), extensions={**data, "code": refusal.code})
+    return GraphQLError(told(refusal, language), extensions={**data, "code": refusal.code})
 
 
 def types() -> Iterable[type]:

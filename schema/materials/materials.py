@@ -175,6 +175,7 @@ class MaterialRowInput(NamedRowInput):
         f"Conversions of other units to the material's own, at most {CONVERSIONS_MAX}. They replace all earlier ones. "
         "A save with another unit must give or clear them.",
         default=None,
+        weight=0,  # the row that has them is counted
     )
 
     def change(self) -> changes.MaterialChange:

@@ -76,7 +76,7 @@ class HoldDirection:
     batch: str
     reason: str
     kind: HoldKind = HoldKind.QUALITY
-    plants: tuple[str, ...] = ()
+    plants: tuple[str, ...] | None = None
 
 
 @stable_name("RecallDirection")
@@ -86,7 +86,7 @@ class RecallDirection:
 
     batches: tuple[str, ...]
     reason: str
-    plants: tuple[str, ...] = ()
+    plants: tuple[str, ...] | None = None
 
 
 @stable_name("ReleaseDirection")
@@ -201,19 +201,23 @@ def direct_hold(directing: Directing, order: HoldDirection) -> list[Entry]:
     A batch that the hub does not know can be held at plants that are named: a plant that does not know it either keeps
     the hold until goods of it come. Raises Refusal BATCH_UNKNOWN when no plant is named and none has goods of it.
     """
-    reason = check_reason(order.reason)
-    with within("batchCode"):
-        batch = _batch(directing, order.batch)
-    plants = named_plants(directing.session, order.plants) if order.plants else plants_with(directing.session, [batch])
-    if not plants:
-        with within("batchCode"):
-            raise batch_unknown(order.batch)
+    with Refusals() as refusals:
+        reason = refusals.value(check_reason, order.reason)
+        with refusals.at("batchCode"):
+            batch = _batch(directing, order.batch)
+            plants = plants_with(directing.session, [batch])
+            if order.plants is None and not plants:
+                raise batch_unknown(order.batch)
+        with refusals.at():
+            if order.plants is not None:
+                plants = named_plants(directing.session, order.plants)
+    assert reason is not None
     said: HoldDirected = {
         "hold": new_id(),
         "batch": batch,
         "kind": order.kind.value,
         "reason": reason,
-        "everywhere": not order.plants,
+        "everywhere": order.plants is None,
     }
     return directing.send(HOLD_DIRECTED, order.batch, dict.fromkeys(plants, said))
 
@@ -224,20 +228,28 @@ def direct_recall(directing: Directing, order: RecallDirection) -> list[Entry]:
 
     Raises Refusal BATCH_UNKNOWN for each batch that no plant has goods of, when no plant is named.
     """
-    reason = check_reason(order.reason)
-    check_lines(order.batches, "batchCodes")
     batches: dict[str, DirectedBatch] = {}
+    plants: set[int] = set()
     with Refusals() as refusals:
-        for index, code in enumerate(order.batches):
-            with refusals.at("batchCodes", index):
-                batches[code] = batches.get(code) or _batch(directing, code)
-    named = named_plants(directing.session, order.plants) if order.plants else None
-    plants = _having(directing, order.batches, batches) if named is None else named
+        reason = refusals.value(check_reason, order.reason)
+        with refusals.at():
+            check_lines(order.batches, "batchCodes")
+            for index, code in enumerate(order.batches):
+                with refusals.at("batchCodes", index):
+                    batches[code] = batches.get(code) or _batch(directing, code)
+                    having = plants_with(directing.session, [batches[code]])
+                    if order.plants is None and not having:
+                        raise batch_unknown(code)
+                    plants |= having
+        with refusals.at():
+            if order.plants is not None:
+                plants = named_plants(directing.session, order.plants)
+    assert reason is not None
     said: RecallDirected = {
         "recall": new_id(),
         "batches": list(batches.values()),
         "reason": reason,
-        "everywhere": not order.plants,
+        "everywhere": order.plants is None,
     }
     return directing.send(RECALL_DIRECTED, said["recall"], dict.fromkeys(plants, said))
 
@@ -268,19 +280,6 @@ def _batch(directing: Directing, code: str) -> DirectedBatch:
         # A mistyped code would wait at the plants for ever.
         read_batch_code(code)
     return batch
-
-
-def _having(directing: Directing, codes: Sequence[str], batches: Mapping[str, DirectedBatch]) -> set[int]:
-    """Return the numbers of the plants that have goods of any of the batches, or raise Refusal for those of none."""
-    plants: set[int] = set()
-    with Refusals() as refusals:
-        for index, code in enumerate(codes):
-            having = plants_with(directing.session, [batches[code]])
-            plants |= having
-            with refusals.at("batchCodes", index):
-                if not having:
-                    raise batch_unknown(code)
-    return plants
 
 
 def named_plants(session: Session, codes: Sequence[str]) -> set[int]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import Index, tuple_
+from sqlalchemy import Index, SelectBase, tuple_, union
 from sqlmodel import SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -16,8 +16,10 @@ from plants.rules.production.refusals import PROCESS_UNKNOWN
 from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.edges import Edge
+from plants.store.inventory.batches import batches_coded
 from plants.store.sql import pages
 from plants.store.sql.columns import PLANT, PROJECTION, big, key, partial_index, text
+from plants.store.sql.filters import CodeCriterion
 from plants.store.sql.sums import sum_columns, whole
 
 
@@ -27,6 +29,7 @@ class ProcessRow(SQLModel, table=True):
     __tablename__ = "process_records"
     __table_args__ = (
         Index("process_records_by_kind", "plant_id", "kind", "id"),
+        Index("process_records_by_opening", "opened_us", "id", "plant_id"),
         partial_index("process_records_by_customer", "customer"),
         partial_index("process_records_by_job_order", "job_order"),
         PROJECTION,
@@ -156,6 +159,19 @@ def lines_by_key(
     key = tuple_(col(Edge.plant_id), col(Edge.entry_idx), col(Edge.line))
     found = reads.exec(select(Edge).where(key.in_(keys), col(Edge.plant_id).in_(scope)))
     return {(row.plant_id, row.entry_idx, row.line): row for row in found}
+
+
+def records_with(scope: PlantScope, code: CodeCriterion, *sides: str) -> SelectBase:
+    """Return the ids of the process records with a batch of such a code on one of these sides, for a condition."""
+    batches = batches_coded(scope, code)
+    return union(
+        *(
+            select(col(getattr(Edge, side))).where(
+                col(getattr(Edge, OUTPUTS if side == INPUTS else INPUTS)).in_(batches), col(Edge.plant_id).in_(scope)
+            )
+            for side in sides
+        )
+    )
 
 
 def line_totals(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[tuple[str, str, int]]]:

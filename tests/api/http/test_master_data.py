@@ -57,7 +57,7 @@ def test_client_that_knows_three_fields_then_the_others_stay(plant: Serving) -> 
     saved = cream(li, name="Cream 奶油", unitCode="KGM", shelfLifeDays=9)["material"]
 
     assert saved["retestDays"] == 5
-    assert saved["conversions"] == [{"unitCode": "LTR", "factor": "51/50"}]
+    assert saved["conversions"] == [{"unitCode": "LTR", "factor": "1.02"}]
     assert (saved["name"], saved["shelfLifeDays"], saved["unit"]) == ("Cream 奶油", 9, {"code": "KGM"})
 
 

@@ -147,7 +147,7 @@ async def test_decisions_refused_then_nothing_changed_and_each_says_why(
     own = person(1, (1, Role.MANAGER))
     for actor, given, refusal, text in (
         (own, {}, "CHANGE_OWN_REQUEST", f"变更申请 {asked.index} 由您本人提出，须由他人审批。"),
-        (QUALITY, {"proposal": "00"}, "PROPOSAL_DIFFERS",
+        (QUALITY, {"proposal": "00" * 32}, "PROPOSAL_DIFFERS",
          f"变更申请 {asked.index} 与您所见内容不一致，请重新查看后再审批。"),
         (QUALITY, {"changeRequestId": node_id("change", 1, 999)}, "CHANGE_UNKNOWN",
          "此处没有变更申请 999，请重新查看申请列表。"),

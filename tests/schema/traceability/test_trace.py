@@ -201,6 +201,38 @@ async def test_batches_wanted_then_those_alone(group: Group, hub: Served, sought
     assert found == {"totalCount": len(expected), "nodes": expected}
 
 
+@pytest.mark.parametrize(
+    "field, is_stated, ascending, descending",
+    [
+        ("DISTANCE", True, ["yoghurt", "milk"], ["milk", "yoghurt"]),
+        ("CODE", True, ["milk", "yoghurt"], ["yoghurt", "milk"]),
+        ("PRODUCED_AT", True, ["milk", "yoghurt"], ["yoghurt", "milk"]),
+        ("DISTANCE", False, ["yoghurt", None], [None, "yoghurt"]),
+        ("CODE", False, ["yoghurt", None], ["yoghurt", None]),
+        ("PRODUCED_AT", False, ["yoghurt", None], ["yoghurt", None]),
+    ],
+)
+async def test_batches_in_an_order_then_pages_in_it_and_those_not_stated_last(
+    group: Group, hub: Served, field: str, ascending: list[str | None], descending: list[str | None], *, is_stated: bool
+) -> None:
+    goods = chain(group)
+    if not is_stated:
+        with group.hub.store.transaction() as session:
+            session.run("DELETE FROM batches WHERE code = :code", {"code": goods.milk})
+    document = """query($input: TraceInput!, $order: TracedBatchOrder, $after: String) { trace(input: $input) {
+      batches(orderBy: $order, first: 1, after: $after) { pageInfo { hasNextPage endCursor } nodes { code } } } }"""
+    start = {"batchCodes": [goods.yoghurt], "direction": "BACKWARD"}
+    for direction, names in (("ASCENDING", ascending), ("DESCENDING", descending)):
+        found: list[str | None] = []
+        after, more = None, True
+        while more:
+            order = {"field": field, "direction": direction}
+            page = (await hub.ask(DIRECTOR, document, input=start, order=order, after=after))["trace"]["batches"]
+            found += [one["code"] for one in page["nodes"]]
+            after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
+        assert found == [None if name is None else getattr(goods, name) for name in names]
+
+
 async def test_heard_to_the_end_then_complete_as_of_each_checkpoint(group: Group, hub: Served) -> None:
     goods = chain(group)
     group.checkpointed()
