@@ -24,7 +24,7 @@ from plants.store.refusals import declared_refusals
 from schema.engine import limits
 from schema.engine.error_codes import ERROR_CODES
 from schema.engine.operations import Operation, OperationKind, operations
-from schema.engine.refusals import described_fields
+from schema.engine.refusals import described_fields, type_name
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "reference"
 
@@ -33,9 +33,30 @@ PERMISSIONS: Final = """# Permissions
 A role is granted at one plant or in the whole group. A user may do something at a plant if one of the roles there has
 the permission. `batchloom reference --write` generates this page from the declarations.
 
-Queries and subscriptions return only the plants at which the caller has the permission. A mutation without it is
-refused with `NOT_PERMITTED`. At the hub, mutations need a role in the group. `node` returns each kind of thing under
-the permission of that kind.
+## Without a permission
+
+- A mutation is refused with `NOT_PERMITTED`. At the hub, mutations need a role in the group.
+- A list, a page, a trace, an export or a subscription returns the plants at which the caller has the permission. If
+  there is none, it ends with an error `NOT_PERMITTED` with its path. It is never empty for want of a permission.
+- A field that looks one thing up, by an id or a code, returns null. So a thing that is not permitted and one that does
+  not exist look the same. `node` returns each kind of thing under the permission of that kind.
+
+## People
+
+Only the command line of a node adds and changes people: `batchloom person add`, `grant`, `revoke`, `disable`, `enable`
+and `password`. Whoever runs it can read the private keys of the node. So it needs no sign-in.
+
+People and roles belong to one node. They are in its store, not in a ledger, and are never replicated. The store holds
+who granted a role, and when. A revoked grant is deleted. To take a role in the whole group, revoke it at each node.
+
+| | role revoked | person disabled |
+| --- | --- | --- |
+| sign-in | as before, with the other roles | refused |
+| tokens that were issued | valid; each request reads the roles again | refused from the next request on |
+| WebSocket connections | stay open; a subscription without permission ends | closed with 4401 within seconds |
+| downloads | each piece reads the roles again; the file ends without permission | the link is refused |
+| saves of many rows that are in progress | stop without permission | stop |
+| recorded entries, requests and decisions | stay | stay |
 """
 SECTIONS: Final = {
     OperationKind.QUERY: "## Queries",
@@ -66,8 +87,9 @@ def permissions() -> str:
 REFUSALS: Final = """# Refusals
 
 A refusal says that an action was not done, and why. Its code is never renamed or reused. In GraphQL each refusal is a
-type that implements `Refusal { code message path }` and has its data as fields. `batchloom reference --write` generates
-this page from the declarations and the message catalogues.
+type that implements `Refusal { code message path }` and has its data as fields. The name of the type is the code in
+PascalCase. It ends in `Refusal` where a ledger event has that name. `batchloom reference --write` generates this page
+from the declarations and the message catalogues.
 """
 
 
@@ -77,12 +99,13 @@ def refusals() -> str:
     rows = (
         [
             f"`{code}`",
+            f"`{type_name(code)}`",
             *(translate(code.text, language, context=code) for language, _ in tongues),
             "<br>".join(f"`{name}`: {text}" for name, text in described_fields(code).items()) or "—",
         ]
         for code in declared_refusals().values()
     )
-    return _page(REFUSALS, _table(["code", *(name for _, name in tongues), "data"], rows))
+    return _page(REFUSALS, _table(["code", "type", *(name for _, name in tongues), "data"], rows))
 
 
 ERRORS: Final = """# Errors
@@ -210,7 +233,8 @@ weights of the selected fields that have `@cost`. The schema prints both directi
   with its length. Any other list counts with its assumed size.
 - An object inside a list costs 1 for each element of the outer list.
 - A field with `@cost` adds its weight each time it is resolved: a mutation, a trace, `totalCount`.
-- A list with `@cost` in an input adds its weight for each element: the rows of `saveMaterials`.
+- In the input of a mutation, each element of each list adds 1, or the weight of the list's `@cost`: the lines of a
+  shipment, the rows of `saveMaterials`, the lines of each command of `submit`.
 - A field that `@skip` or `@include` leaves out costs nothing. Of fragments on different types, the dearest counts.
 - A subscription costs one event, once, when it begins.
 

@@ -36,7 +36,7 @@ def restore(world: World, number: int, *, newest: bool = False) -> None:
     disk.put_back(backup.image)
     age = (world.time.us - backup.us) // SECOND
     if number == HUB:
-        world.story.hit("F30")
+        world.run_log.hit("F30")
         world.tell("HUB", f"restored from a copy of {age} s ago")
         world.forked |= set(world.plants)
         world.unsure |= set(world.plants)
@@ -55,7 +55,7 @@ def _excuse_the_last_moments(world: World, number: int) -> None:
     """Expect no memory of what was written in the last seconds: so late its size may be (`infra.high_water_marks`)."""
     keeper, lived_us = world.disk_of(number).keeper, world.idle_us.get(number, 0) - world.wrote_us.get(number, 0)
     if keeper is not None and keeper.behind and lived_us < REFRESHED_AFTER.total_seconds() * SECOND:
-        world.story.mark("restored within seconds")
+        world.run_log.mark("restored within seconds")
         world.forgetful.add(number)
 
 
@@ -63,14 +63,14 @@ def _restore_marks(world: World, number: int, backup: Backup) -> None:
     """Decide what becomes of the second memory: mostly it is as new as it was, that is what it is for."""
     draw, plant = world.chance.randrange(8), world.plants[number]
     if draw == 0:
-        world.story.hit("F33")
+        world.run_log.hit("F33")
         assert backup.keys is not None
         plant.marks.content, plant.keys = backup.marks, backup.keys.copied()
         world.forgetful.add(number)
         world.locked_out.add(number)
         world.tell(plant.name, "its second memory and its keys are put back with it")
     elif draw == 1:
-        world.story.hit("F34")
+        world.run_log.hit("F34")
         plant.marks.content = None
         world.forgetful.add(number)
         world.tell(plant.name, "its second memory is lost")

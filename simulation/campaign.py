@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from statistics import median
 from typing import Final
 
-from simulation.planted import BUGS
+from simulation.mutants import BUGS
 from simulation.run import Outcome, run
 
 STARTS: Final = (1, 10_001, 20_001, 30_001, 40_001)

@@ -37,7 +37,7 @@ def rotate_ledger_key(world: World, number: int) -> None:
     if not plant.running or plant.disk.busy:
         return
     following = plant.keys.prepare_ledger(partial(world.new_signer, plant.origin))
-    world.story.hit("F55")
+    world.run_log.hit("F55")
     world.tell(plant.name, "gives its ledger another key")
     if world.at_plant(number, lambda: ledger_key_rotation.rotate_ledger_key(plant.node, following)):
         plant.open()
@@ -60,7 +60,7 @@ def rotate_assertion_key(world: World, number: int) -> None:
         else:
             taken = True
 
-    world.story.hit("F55")
+    world.run_log.hit("F55")
     if world.at_plant(number, state) and taken:
         world.tell(plant.name, "signs in with another key")
         plant.keys.switch_assertion()
@@ -73,7 +73,7 @@ def rotate_hub_key(world: World) -> None:
     if not hub.running or hub.disk.busy:
         return
     following = hub.keys.prepare_ledger(partial(world.new_signer, hub.node.origin))
-    world.story.hit("F55")
+    world.run_log.hit("F55")
     world.tell("HUB", "gives itself another key")
     if world.at_hub(lambda: hub_keys.rotate_hub_key(hub.node, following)):
         hub.open()
@@ -92,7 +92,7 @@ def revoke_keys(world: World, number: int) -> None:
         with hub.disk.transaction() as session:
             revoke(session, code, "stolen 被盗", actor=ADMINISTRATOR, now=hub.clock.now())
 
-    world.story.hit("F55")
+    world.run_log.hit("F55")
     world.tell("HUB", f"revokes the keys of {code}")
     if world.at_hub(run):
         world.withdrawn |= kids

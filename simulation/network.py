@@ -10,7 +10,7 @@ from auth.tokens import issue_assertion
 from simulation.clocks import HOUR, SECOND, TrueTime
 from simulation.disks import Crash
 from simulation.nodes import OK, Answer, Request, SimulatedHub
-from simulation.story import Story
+from simulation.run_log import RunLog
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant import http_hub_client
 from sync_jobs.protocol.hub_client import HubTimedOut, HubUnreachable
@@ -25,7 +25,7 @@ class Around(Protocol):
     """What the network needs of the world it is in."""
 
     time: TrueTime
-    story: Story
+    run_log: RunLog
     chance: Random
     hub: SimulatedHub
 
@@ -100,7 +100,7 @@ class Network:
         due = [one for one in self.wandering if one.at_us <= self.around.time.us]
         self.wandering = [one for one in self.wandering if one.at_us > self.around.time.us]
         for one in due:
-            self.around.story.hit("F6")
+            self.around.run_log.hit("F6")
             answer = self._ask_hub(one.request, one.plant)
             said = "nobody" if answer is None else str(answer.status)
             self.tell(one.plant, f"{_short(one.request)} arrives late: {said}")
@@ -112,7 +112,7 @@ class Network:
         around.time.advance(around.chance.randint(5_000, 200_000))
         around.meanwhile(plant)
         if self.cut_until.get(plant, 0) > around.time.us:
-            around.story.hit("F3" if self.one_way[plant] else "F2")
+            around.run_log.hit("F3" if self.one_way[plant] else "F2")
             if self.one_way[plant]:
                 self._ask_hub(request, plant)
             self._time_out(plant, request, "is swallowed")
@@ -128,33 +128,33 @@ class Network:
         self.tell(plant, f"{_short(request)} {answer.status} {_code(answer)}")
         around.meanwhile(plant)
         if self._happens(rates.doubled):
-            around.story.hit("F5")
+            around.run_log.hit("F5")
             again = self._ask_hub(request, plant)
             self.tell(plant, f"{_short(request)} was delivered twice: {'nobody' if again is None else again.status}")
         if self._happens(rates.slow):
-            around.story.hit("F7")
-            around.story.hit("F18")
+            around.run_log.hit("F7")
+            around.run_log.hit("F18")
             around.time.advance(around.chance.randint(1, 15) * 60 * SECOND)
             around.meanwhile(plant)
         if self._happens(rates.reply_lost):
-            around.story.hit("F3")
+            around.run_log.hit("F3")
             self._time_out(plant, request, "has no answer")
         if self._happens(rates.cut):
-            around.story.hit("F4")
+            around.run_log.hit("F4")
             raise HubUnreachable("ReadError: the answer was cut")
         return answer
 
     def _before(self, plant: int, request: Request) -> None:
         around, rates = self.around, self.rates
         if self._happens(rates.refused):
-            around.story.hit("F1")
+            around.run_log.hit("F1")
             self.tell(plant, f"{_short(request)} refused")
             raise HubUnreachable("ConnectError: connection refused")
         if self._happens(rates.request_lost):
-            around.story.hit("F2")
+            around.run_log.hit("F2")
             self._time_out(plant, request, "is lost")
         if self._happens(rates.cut) and len(request.content) > 1:
-            around.story.hit("F4")
+            around.run_log.hit("F4")
             whole = request.content
             cut = replace(request, content=whole[: around.chance.randrange(len(whole))])
             self._ask_hub(cut, plant, honest=False)
@@ -168,11 +168,11 @@ class Network:
     def proxied(self, plant: int, request: Request) -> Answer | None:
         """Return what something between plant and hub answers in the hub's place, if it does."""
         if self._happens(self.rates.not_the_hub):
-            self.around.story.hit("F8")
+            self.around.run_log.hit("F8")
             self.tell(plant, f"{_short(request)} is answered by a proxy")
             return Answer(self.around.chance.choice((200, 502)), "text/html", b"<html>Sign in</html>")
         if self._happens(self.rates.later):
-            self.around.story.hit("F8")
+            self.around.run_log.hit("F8")
             status = self.around.chance.choice((429, 503))
             self.tell(plant, f"{_short(request)} {status}")
             return Answer(status, "application/problem+json", b'{"code":"BUSY"}', "3")
@@ -184,19 +184,19 @@ class Network:
         if request.path.endswith("/entries") and self._happens(self.rates.altered):
             altered = _altered(request, around.chance)
             if altered is not None:
-                around.story.hit("F22")
+                around.run_log.hit("F22")
                 answer = self._ask_hub(altered, plant, honest=False)
                 self.tell(plant, f"{_short(request)} is altered on the way: {'' if answer is None else answer.status}")
                 raise HubUnreachable("ReadError: the middlebox hung up")
         if self._happens(self.rates.cached) and key in self.cache:
-            around.story.hit("F8")
+            around.run_log.hit("F8")
             self.tell(plant, f"{_short(request)} is answered from a cache")
             return self.cache[key]
         return None
 
     def tell(self, plant: int, what: str) -> None:
-        """Add a line to the story."""
-        self.around.story.tell(self.around.time.us, f"net {plant}", what)
+        """Add a line to the run log."""
+        self.around.run_log.tell(self.around.time.us, f"net {plant}", what)
 
     def _time_out(self, plant: int, request: Request, how: str) -> None:
         self.around.time.advance(TIMEOUT_US)

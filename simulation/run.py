@@ -1,20 +1,24 @@
-"""A run from its seed: some hundred steps under faults, then calm, in which all must come level; then the reckoning."""
+"""A run from its seed: steps under faults, then convergence without faults, then the final invariants."""
 
 import traceback
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
 from infra.ids import owned_chance
-from simulation.calming import come_level
+from simulation.coincidences import count_coincidences
+from simulation.convergence import converge
+from simulation.driver import Driver
+from simulation.final_invariants import check_final, check_midway
 from simulation.group import IdSource
-from simulation.life import Life
-from simulation.meetings import count_meetings
+from simulation.hold_invariants import check_directed_holds, check_lifted_holds
+from simulation.model_check.checker import ModelChecker
+from simulation.model_check.deviations import KNOWN, Deviation
 from simulation.options import Swarm, draw
-from simulation.reckoning import glance, reckon
-from simulation.story import Story, Violation
-from simulation.watching import Watch
+from simulation.run_log import RunLog, Violation
+from simulation.step_invariants import StepInvariants
 from simulation.world import World
 
 GLANCE_EVERY: Final = 8  # steps: the hub is asked whether its answers are complete
@@ -35,28 +39,34 @@ class Outcome:
     trace: str = ""
 
 
-def run(seed: int, swarm: Swarm | None = None) -> Outcome:
+def run(seed: int, swarm: Swarm | None = None, known: Sequence[Deviation] = KNOWN) -> Outcome:
     """Run one seed to its end or its first violation. The same seed gives the same digest on every machine."""
     chance = Random(f"steps {seed}")
     options = swarm or draw(Random(f"swarm {seed}"))
-    story = Story()
+    run_log = RunLog()
     lots = Random(f"lots {seed}")
     invariant, text, trace, steps = "", "", "", 0
     with owned_chance(IdSource(Random(f"ids {seed}")), lots):
-        world = World(chance, options, story)
-        life = Life(world)
-        watch = Watch(life)
+        world = World(chance, options, run_log)
+        driver = Driver(world)
+        invariants = StepInvariants(driver)
         try:
-            watch.look()
+            checker = ModelChecker(driver, known)
+            driver.predict, driver.compare = checker.predict, checker.compare
+            invariants.look()
             for _ in range(options.steps):
-                life.step()
-                watch.look()
+                driver.step()
+                invariants.look()
+                checker.look()
                 steps += 1
                 if steps % GLANCE_EVERY == 0:
-                    glance(life)
-            steps += come_level(life, watch)
-            count_meetings(world)
-            reckon(life, watch)
+                    check_midway(driver)
+            steps += converge(driver, invariants)
+            count_coincidences(world)
+            check_final(driver, invariants)
+            check_lifted_holds(world)
+            checker.check_all()
+            check_directed_holds(world, known)
         except Violation as violation:
             invariant, text = violation.invariant, str(violation)
         except Exception as error:  # noqa: BLE001 -- whatever nobody expected is what a run is looking for.
@@ -64,5 +74,7 @@ def run(seed: int, swarm: Swarm | None = None) -> Outcome:
             trace = traceback.format_exc()
         finally:
             world.close()
-    story.tell(world.time.us, "end", text or "level")
-    return Outcome(seed, steps, invariant, text, story.digest, story.hits, story.marks, tuple(story.lines), trace)
+    run_log.tell(world.time.us, "end", text or "level")
+    return Outcome(
+        seed, steps, invariant, text, run_log.digest, run_log.hits, run_log.marks, tuple(run_log.lines), trace
+    )

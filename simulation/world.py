@@ -13,14 +13,15 @@ from sqlalchemy.exc import DBAPIError
 
 from auth.keys import SigningKey
 from auth.notes import NoteSigner
+from plants.commands.directives import hold_propagation
 from plants.store.ledger.archive import Archive
 from plants.store.projection.registry import PROJECTORS, SUPPORTED
 from simulation.archive import ObjectsInMemory
-from simulation.books import Shadow
 from simulation.clocks import DAY, HOUR, SECOND, NodeClock, TrueTime
 from simulation.disks import Crash, Disk, Image, Plan
 from simulation.group import template
 from simulation.keyrings import Keyring
+from simulation.ledger_replay import LedgerReplay
 from simulation.network import Network, NetworkDoor
 from simulation.nodes import (
     OK,
@@ -33,8 +34,8 @@ from simulation.nodes import (
     signer,
 )
 from simulation.options import Swarm
-from simulation.people import Operation
-from simulation.story import Story, Violation
+from simulation.run_log import RunLog, Violation
+from simulation.workload import Operation
 from sync_jobs.archive.archiving import archive_behind
 from sync_jobs.hub.ledger_reads import sign_own_ledgers
 from sync_jobs.nodes import EMBEDDED_HOLDER, PlantNode
@@ -68,15 +69,15 @@ class World:
     `locked_out`: its folder of keys may not be the one that the hub knows. `restored`: put back, and nobody has written
     or exchanged since.
 
-    A cloned plant's other copy is `offstage`, with the readings of its ledgers. `shadows` are those of all ledgers, by
-    node and ledger, and `followed` says at which write each node was read. `signers` are all keys that a ledger ever
-    had, by its origin; `withdrawn` the ids of keys that sign in no more. `unknown` are the types that the hub's program
-    does not know. `nested` is what others do while a message is on its way.
+    `cloned_twins` are the inactive copies of cloned plants, with the replays of their ledgers. `replays` are those of
+    all ledgers, by node and ledger, and `followed` says at which write each node was read. `signers` are all keys that
+    a ledger ever had, by its origin; `withdrawn` the ids of keys that sign in no more. `unknown` are the types that the
+    hub's program does not know. `nested` is what others do while a message is on its way.
     """
 
     chance: Random
     swarm: Swarm
-    story: Story
+    run_log: RunLog
     time: TrueTime = field(default_factory=TrueTime)
     hub: SimulatedHub = field(init=False)
     plants: dict[int, SimulatedPlant] = field(default_factory=dict)
@@ -84,14 +85,16 @@ class World:
     operations: list[Operation] = field(default_factory=list)
     labels: dict[str, list[str]] = field(default_factory=dict)
     backups: dict[int, list[Backup]] = field(default_factory=dict)
-    shadows: dict[tuple[int, int], Shadow] = field(default_factory=dict)
+    replays: dict[tuple[int, int], LedgerReplay] = field(default_factory=dict)
     followed: dict[int, int] = field(default_factory=dict)
     forked: set[int] = field(default_factory=set)
     forgetful: set[int] = field(default_factory=set)
     copied: set[int] = field(default_factory=set)
     wrote_us: dict[int, int] = field(default_factory=dict)
     idle_us: dict[int, int] = field(default_factory=dict)
-    offstage: dict[int, tuple[SimulatedPlant, dict[tuple[int, int], Shadow], int]] = field(default_factory=dict)
+    cloned_twins: dict[int, tuple[SimulatedPlant, dict[tuple[int, int], LedgerReplay], int]] = field(
+        default_factory=dict
+    )
     unknown: set[str] = field(default_factory=set)
     unsure: set[int] = field(default_factory=set)
     archive: ObjectsInMemory | None = None
@@ -126,7 +129,7 @@ class World:
             self.labels[plant.code] = []
         self.signers = {plant.origin: list(plant.keys.ledgers) for plant in self.plants.values()}
         self.signers[self.hub.origin] = list(self.hub.keys.ledgers)
-        self._begin_shadows()
+        self._begin_replays()
 
     def new_signer(self, origin: str) -> NoteSigner:
         """Return a key that no ledger has had yet, and remember whose it is."""
@@ -143,8 +146,8 @@ class World:
         return self.hub.disk if number == HUB else self.plants[number].disk
 
     def tell(self, who: str, what: str) -> None:
-        """Add a line to the story."""
-        self.story.tell(self.time.us, who, what)
+        """Add a line to the run log."""
+        self.run_log.tell(self.time.us, who, what)
 
     def happens(self, thousandths: int) -> bool:
         """Draw whether something happens."""
@@ -157,13 +160,13 @@ class World:
         if self.happens(self.swarm.interleave):
             self.depth += 1
             try:
-                self.story.mark("interleaved")
+                self.run_log.mark("interleaved")
                 self.nested(plant)
             finally:
                 self.depth -= 1
         if self.happens(self.swarm.crashes // 4):
             self.tell(self.plants[plant].name, "is killed while it waits for the hub")
-            self.story.hit("F13")
+            self.run_log.hit("F13")
             self.plants[plant].kill()
         if not self.plants[plant].running:
             raise Crash
@@ -187,7 +190,7 @@ class World:
             if plan is not None:
                 disk.arm(None)
                 if plan.struck:
-                    self.story.hit(plan.strike.value)
+                    self.run_log.hit(plan.strike.value)
         if ended and answer.status == OK:
             raise Violation("I1", f"the hub takes a parcel for {request.path} under a session that counts no more")
         if withdrawn and answer.status == OK:
@@ -198,7 +201,7 @@ class World:
 
     def _retire(self, kid: str) -> None:
         """Note that a plant's keys from before this one sign in no more, now that it has signed in with this one."""
-        twins = (twin for twin, _, _ in self.offstage.values())
+        twins = (twin for twin, _, _ in self.cloned_twins.values())
         for plant in (*self.plants.values(), *twins):
             kids = [one.kid for one in plant.keys.assertions]
             if kid in kids:
@@ -244,7 +247,7 @@ class World:
             if plan is not None:
                 disk.arm(None)
                 if plan.struck:
-                    self.story.hit(plan.strike.value)
+                    self.run_log.hit(plan.strike.value)
         return True
 
     def _plan(self, often: int = 1) -> Plan | None:
@@ -260,18 +263,18 @@ class World:
         holder = EMBEDDED_HOLDER
         if self.swarm.workers > 1 and self.chance.randrange(3) == 0:
             holder = "worker-2"
-            self.story.hit("F16")
+            self.run_log.hit("F16")
         node = replace(plant.node, holder=holder) if holder != EMBEDDED_HOLDER else plant.node
 
         def run() -> None:
             quiet = number in self.restored
             done = exchange(node, forced=forced)
             if done.ran:
-                self.story.hit("F29", quiet)
+                self.run_log.hit("F29", quiet)
                 self.restored.discard(number)
                 said = f"{done.state} sent {done.sent} received {done.received} applied {done.applied}"
                 self.tell(plant.name, f"{holder} exchanged: {said}")
-                self.story.mark(f"exchange {done.state}")
+                self.run_log.mark(f"exchange {done.state}")
 
         return self.at_plant(number, run)
 
@@ -301,6 +304,18 @@ class World:
             PROJECTORS.update(hidden)
             SUPPORTED.update(versions)
 
+    def follow_goods(self) -> bool:
+        """Let the hub send holds after goods that have come to other plants since."""
+
+        def run() -> None:
+            with self.hub.disk.transaction() as session:
+                sent = hold_propagation.follow_goods(session, now=self.hub.clock.now())
+            if sent:
+                self.tell("HUB", f"sent {len(sent)} holds after goods")
+                self.run_log.mark("holds sent after goods")
+
+        return self.at_hub(run)
+
     def sign(self) -> bool:
         """Let the hub sign its own ledgers."""
         return self.at_hub(lambda: sign_own_ledgers(self.hub.node))
@@ -312,7 +327,7 @@ class World:
         self.archive.fail_from(self.chance.randint(1, 12) if self.happens(self.swarm.archive_failures) else None)
         self.at_hub(lambda: archive_behind(self.hub.node, EMBEDDED_HOLDER, forced=self.calm))
         if self.archive.failed:
-            self.story.hit("F51")
+            self.run_log.hit("F51")
             self.tell("HUB", "finds the archive away")
         self.archive.fail_from(None)
 
@@ -328,7 +343,7 @@ class World:
         clock = self.hub.clock if number == HUB else self.plants[number].clock
         us = self.chance.choice((-DAY, 365 * DAY, 30 * SECOND, -30 * SECOND, HOUR, -HOUR))
         clock.step(us)
-        self.story.hit("F36")
+        self.run_log.hit("F36")
         self.tell("HUB" if number == HUB else self.plants[number].name, f"clock stepped by {us // SECOND} s")
 
     def close(self) -> None:
@@ -350,12 +365,12 @@ class World:
         proxied = self.network.proxied(number, request)
         return proxied or self.network.carry(number, request)
 
-    def _begin_shadows(self) -> None:
+    def _begin_replays(self) -> None:
         for number in self.plants:
             for node in (number, HUB):
                 for log_id in (number, -number):
-                    self.shadows[node, log_id] = Shadow(log_id, reading=node != HUB)
-        self.shadows[HUB, 0] = Shadow(0, reading=False)
+                    self.replays[node, log_id] = LedgerReplay(log_id, reading=node != HUB)
+        self.replays[HUB, 0] = LedgerReplay(0, reading=False)
         for number in (HUB, *self.plants):
             self.followed[number] = -1
 

@@ -42,7 +42,7 @@ def sim(
     Example:  batchloom sim --seeds 1000    batchloom sim --seed 17    batchloom sim --planted all
     """
     from simulation import campaign  # noqa: PLC0415 -- other commands need none of it.
-    from simulation.planted import BUGS  # noqa: PLC0415 -- the same.
+    from simulation.mutants import BUGS  # noqa: PLC0415 -- the same.
 
     if planted not in {None, "all", *BUGS}:
         raise Failure(

@@ -1,5 +1,6 @@
 """Holds and recalls that headquarters directs to plants."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import strawberry
@@ -26,6 +27,11 @@ PlantCodes = Annotated[
     list[PlantCode] | None,
     argument("Codes of the addressed plants. Without it, all plants known to have goods of a batch."),
 ]
+
+
+def named_plants(codes: Sequence[PlantCode] | None) -> tuple[str, ...] | None:
+    """Return the plants of an order: None where they are absent, which is not the same as an empty list."""
+    return None if codes is None else tuple(codes)
 
 
 @input_type
@@ -61,7 +67,7 @@ class LiftHoldInput(MutationInput):
     ),
 )
 async def place_hold(info: Info, input: Input[PlaceHoldInput], plant_codes: PlantCodes = None) -> DirectivesSent:
-    order = commands.HoldDirection(input.batch_code, input.reason, input.kind, tuple(plant_codes or ()))
+    order = commands.HoldDirection(input.batch_code, input.reason, input.kind, named_plants(plant_codes))
     return await directives_sent(info, await info.direct(commands.direct_hold, order, input))
 
 
@@ -80,7 +86,7 @@ async def place_hold(info: Info, input: Input[PlaceHoldInput], plant_codes: Plan
     ),
 )
 async def open_recall(info: Info, input: Input[OpenRecallInput], plant_codes: PlantCodes = None) -> DirectivesSent:
-    order = commands.RecallDirection(tuple(input.batch_codes), input.reason, tuple(plant_codes or ()))
+    order = commands.RecallDirection(tuple(input.batch_codes), input.reason, named_plants(plant_codes))
     return await directives_sent(info, await info.direct(commands.direct_recall, order, input))
 
 

@@ -10,13 +10,14 @@ from strawberry.types.execution import StreamExecutionResult
 from infra.messages import message
 from plants.rules.values.instants import format_instant, readable_instant
 from schema.engine.budgets import Balance
-from schema.engine.costs import kept_cost, operation_cost
+from schema.engine.costs import DearestList, dearest_list, kept_cost, operation_cost
 from schema.engine.errors import WordedError
 from schema.engine.limits import COST_MAX, COST_PER_MINUTE, exceeded, kept_document
 
 COST_TOO_HIGH: Final = message(
     "COST_TOO_HIGH",
-    "The operation can cost {cost}; {most} is the limit. Ask for smaller pages, or for fewer lists inside lists.",
+    "The operation can cost {cost}; {most} is the limit. The dearest list is `{path}` with {size} elements. "
+    "Ask for smaller pages, or for fewer lists inside lists.",
 )
 BUDGET_SPENT: Final = message(
     "BUDGET_SPENT", "The operation can cost {cost}; you have {left} of {most} left until {at}. Send it again then."
@@ -82,10 +83,19 @@ class CostLimits(SchemaExtension):
         balance: Balance = context.services.budgets.balance(context.actor.actor_id, context.services.clock.now())
         return balance
 
+    def _dearest(self) -> DearestList:
+        running = self.execution_context
+        assert running.graphql_document is not None
+        asked = running._provided_operation_name, running.variables or {}  # noqa: SLF001
+        return dearest_list(running.schema._schema, running.graphql_document, *asked)  # noqa: SLF001
+
     def _refusal(self) -> WordedError | None:
         context, cost = self.execution_context.context, self.requested
         if cost > COST_MAX:
-            return exceeded(COST_MAX, COST_TOO_HIGH(cost=cost, most=COST_MAX), extensions={"cost": cost})
+            dearest = self._dearest()
+            said = COST_TOO_HIGH(cost=cost, most=COST_MAX, path=dearest.path, size=dearest.size)
+            place = {"path": dearest.path, "size": dearest.size}
+            return exceeded(COST_MAX, said, extensions={"cost": cost, "dearestList": place})
         budgets = context.services.budgets
         if budgets.spend(context.actor.actor_id, cost, context.services.clock.now()):
             return None

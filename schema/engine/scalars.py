@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import date, datetime
+from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NewType
 
@@ -116,6 +117,18 @@ read_decimal: Final = _number_reader("Decimal")
 read_rational: Final = _number_reader("Rational")
 
 
+def rational_text(value: object) -> str:
+    """Return an exact number as its decimal, or as a fraction where it has none that could be given back."""
+    number = Fraction(str(value))
+    # A denominator of d bits divides 10**d if it has no prime factor but 2 and 5.
+    places = number.denominator.bit_length()
+    if 10**places % number.denominator:
+        return str(number)
+    digits = str(abs(number.numerator) * 10**places // number.denominator).rjust(places + 1, "0")
+    text = f"{'-' * (number < 0)}{digits[:-places]}.{digits[-places:]}".rstrip("0").rstrip(".")
+    return text if len(text) <= DECIMAL_LENGTH_MAX else str(number)
+
+
 def read_sha256(value: object) -> str:
     """Return a SHA-256 hash in lower-case hexadecimal."""
     text = _text("Sha256", value)
@@ -184,8 +197,11 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
     ),
     Rational: _scalar(
         "Rational",
-        'An exact rational number as a string: a decimal like "0.45", or a fraction of whole numbers like "1/3".',
+        'An exact rational number as a string: a decimal like "0.45", or a fraction of whole numbers like "1/3". '
+        "Output is the exact decimal, and a fraction only for a number that has none of at most "
+        f"{DECIMAL_LENGTH_MAX} characters.",
         read_rational,
+        rational_text,
     ),
     Sha256: _scalar("Sha256", "A SHA-256 hash: 64 hexadecimal digits.", read_sha256),
     Code: _scalar(

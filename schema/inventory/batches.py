@@ -18,12 +18,10 @@ from plants.rules.quality.refusals import BATCH_ON_HOLD, HEADQUARTERS
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import Refusal
 from plants.store.audit.batch_history import batch_history_count, batch_history_page
+from plants.store.audit.history import BY_POSITION
 from plants.store.inventory.aliases import aliases_count, aliases_page
 from plants.store.inventory.batch_lists import (
     AS_RECORDED,
-    AliasesFilter,
-    BatchesFilter,
-    BatchOrderField,
     batches_count,
     batches_page,
 )
@@ -34,27 +32,28 @@ from plants.store.inventory.receipts import receipts_by_batch
 from plants.store.inventory.stock import stock_by_batch, stock_of_batches, stock_of_batches_count
 from plants.store.logistics.in_transit import awaited_batches
 from plants.store.production.batch_records import made_by, used_by_count, used_by_page
+from plants.store.production.process_listings import OLDEST_FIRST, process_key
 from plants.store.sql.orders import Order
-from schema.audit.history import LedgerEntry
+from schema.audit.history import LedgerEntry, LedgerEntryOrder
 from schema.engine.abilities import Ability, ability, nothing_blocks
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
-from schema.engine.filters import CodeFilter, DateRange, DateTimeRange, Filter, criterion
+from schema.engine.fields import argument, described, field, object_type
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
 from schema.engine.operations import query
-from schema.engine.orders import Ordering
 from schema.engine.quantities import Quantity
 from schema.engine.refusals import RefusalAnswer, refused
 from schema.engine.scalars import BatchCode
 from schema.group.plants import Plant, owner, plant_numbered
 from schema.inventory import aliases, stock
 from schema.inventory.attributes import BatchAttribute
+from schema.inventory.batch_lists import BatchFilter, BatchOrder
 from schema.materials.materials import Material, material_of
 from schema.materials.suppliers import Supplier
 from schema.production import process_records
+from schema.production.process_lists import ProcessRecordOrder
 from schema.quality import holds
 
 if TYPE_CHECKING:
@@ -67,9 +66,6 @@ LazyRecord = Annotated["ProcessRecord", strawberry.lazy("schema.production.proce
 """A process record. Its module and this one import each other."""
 LazyHoldFilter = Annotated["BatchHoldFilter", strawberry.lazy("schema.quality.holds")]
 """A filter of holds. Its module and this one import each other."""
-
-enum_type(Disposition)
-enum_type(BatchOrderField)
 
 
 @object_type(name="BatchAtPlant")
@@ -117,7 +113,7 @@ class BatchAtPlant:
 
     @field("Your ability to ship the goods to a customer now.")
     async def viewer_can_ship(self, info: Info) -> Ability:
-        return await self._ability_to_use(info, Permission.SHIPMENT_RUN)
+        return await self._ability_to_use(info, Permission.GOODS_SHIP)
 
     async def _ability_to_use(self, info: Info, permission: Permission) -> Ability:
         async def check() -> None:
@@ -210,10 +206,19 @@ class Batch(Node):
         return None if row is None else process_records.ProcessRecord.of(row)
 
     @field("Process records that goods of it were fed into. Transfers and shipments are not among them.")
-    async def used_by(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[LazyRecord]:
+    async def used_by(
+        self,
+        info: Info,
+        order_by: Annotated[
+            ProcessRecordOrder | None, argument("Order. Without it, plant by plant, the oldest first.")
+        ] = None,
+        first: First = PAGE_DEFAULT,
+        after: After = None,
+    ) -> Connection[LazyRecord]:
+        order = OLDEST_FIRST if order_by is None else Order(order_by.field, order_by.direction)
         return await info.children(
             Permission.BATCH_READ, used_by_page, used_by_count, self.known.stated.id, (first, after),
-            key=lambda row: (row.id,), make=process_records.ProcessRecord.of,
+            key=lambda row: process_key(row, order), make=process_records.ProcessRecord.of, order=order,
         )  # fmt: skip
 
     @field("State at each plant that knows the batch and that you may see: one for each plant.")
@@ -254,13 +259,23 @@ class Batch(Node):
         )  # fmt: skip
 
     @field(
-        "Ledger entries about it, and those that moved goods of it, by ledger and position.",
+        "Ledger entries about it, and those that moved goods of it. "
+        "Null with an error NOT_PERMITTED without the permission `ledger:read`.",
         permission=Permission.LEDGER_READ,
     )
-    async def history(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[LedgerEntry]:
+    async def history(
+        self,
+        info: Info,
+        order_by: Annotated[
+            LedgerEntryOrder | None, argument("Order. Without it, ledger by ledger, the oldest first.")
+        ] = None,
+        first: First = PAGE_DEFAULT,
+        after: After = None,
+    ) -> Connection[LedgerEntry] | None:
+        order = BY_POSITION if order_by is None else Order(order_by.field, order_by.direction)
         return await info.children(
             Permission.LEDGER_READ, batch_history_page, batch_history_count, self.known.stated.code, (first, after),
-            key=lambda row: (row.log_id, row.idx), make=LedgerEntry.of,
+            key=lambda row: (row.log_id, row.idx), make=LedgerEntry.of, order=order,
         )  # fmt: skip
 
     @classmethod
@@ -278,65 +293,6 @@ class Batch(Node):
             attributes=[BatchAttribute(name=name, value=value) for name, value in sorted(properties.items())],
             known=known,
         )
-
-
-@input_type
-class BatchAliasFilter:
-    """Tests an alias. One alias in force must meet all fields given here."""
-
-    scheme: CodeFilter | None = described("Scheme of the alias, such as SUPPLIER_LOT.", default=None)
-    issuer: CodeFilter | None = described("Code of the issuer. Empty for the plant itself.", default=None)
-    value: CodeFilter | None = described("Text of the alias.", default=None)
-
-    @property
-    def criterion(self) -> AliasesFilter:
-        return AliasesFilter(criterion(self.scheme), criterion(self.issuer), criterion(self.value))
-
-
-@input_type
-class BatchFilter:
-    """Filters batches. One plant's goods of the batch must meet all fields given here."""
-
-    code: CodeFilter | None = described("Code of the batch.", default=None)
-    aliases: BatchAliasFilter | None = described("Aliases of the batch. One of them must match.", default=None)
-    material_code: CodeFilter | None = described("Code of the material.", default=None)
-    supplier_code: CodeFilter | None = described("Code of the supplier.", default=None)
-    grade: CodeFilter | None = described("Quality grade, such as A.", default=None)
-    produced_at: DateTimeRange | None = described("Time of production.", default=None)
-    retest_on: DateRange | None = described("Day on which a retest is due.", default=None)
-    plant_code: CodeFilter | None = described("Code of a plant that knows the batch.", default=None)
-    disposition: Filter[Disposition] | None = described("Disposition of the plant's goods.", default=None)
-    expires_on: DateRange | None = described("Last day of use of the plant's goods.", default=None)
-    on_hold: bool | None = described(
-        "True for goods with an open hold, false for goods without one. Without it, both.", default=None
-    )
-    in_stock: bool | None = described(
-        "True for goods on hand, false for goods that are used up. Without it, both.", default=None
-    )
-
-    def criteria(self, order: Order[BatchOrderField]) -> BatchesFilter:
-        return BatchesFilter(
-            plant=criterion(self.plant_code),
-            code=criterion(self.code),
-            material=criterion(self.material_code),
-            supplier=criterion(self.supplier_code),
-            grade=criterion(self.grade),
-            disposition=criterion(self.disposition),
-            produced=None if self.produced_at is None else self.produced_at.in_micros,
-            expires_on=criterion(self.expires_on),
-            retest_on=criterion(self.retest_on),
-            on_hold=self.on_hold,
-            in_stock=self.in_stock,
-            alias=criterion(self.aliases),
-            order=order,
-        )
-
-
-@input_type
-class BatchOrder(Ordering):
-    """Order of batches."""
-
-    field: BatchOrderField = described("Field to order by.")
 
 
 def _day(text: str | None) -> date | None:

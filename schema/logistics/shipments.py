@@ -127,6 +127,7 @@ class ShipmentFilter:
     plant_code: CodeFilter | None = described("Code of the plant that shipped the goods.", default=None)
     customer_code: CodeFilter | None = described("Code of the customer.", default=None)
     customer_order: CodeFilter | None = described("Number of the order of the customer.", default=None)
+    batch_code: CodeFilter | None = described("Code of a batch of its lines.", default=None)
     shipped_at: DateTimeRange | None = described("Time of shipment.", default=None)
 
     def criteria(self, order: Order[ShipmentOrderField]) -> ShipmentsFilter:
@@ -134,6 +135,7 @@ class ShipmentFilter:
             plant=criterion(self.plant_code),
             customer=criterion(self.customer_code),
             customer_order=criterion(self.customer_order),
+            batch=criterion(self.batch_code),
             shipped_us=None if self.shipped_at is None else self.shipped_at.in_micros,
             order=order,
         )
@@ -182,7 +184,7 @@ class GoodsShipped(Recorded):
     'Example: `{ customerCode: "C1", lines: [{ batchCode: "SH1-260314-0001P", quantity: { amount: "5", unit: '
     '"KGM" }, locationCode: "A1" }] }`.',
     roles=PLANT_ONLY,
-    permission=Permission.SHIPMENT_RUN,
+    permission=Permission.GOODS_SHIP,
     command=commands.ship_batch,
     refusals=(
         *AMOUNTS,

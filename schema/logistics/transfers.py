@@ -139,7 +139,7 @@ class Transfer(Node):
     async def destination(self, info: Info) -> Plant | None:
         return await plant_coded(info, self.destination_code)
 
-    @field("Lines, one for each batch.")
+    @field("Lines, one for each batch, in the order of the dispatch.")
     async def lines(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[TransferLine]:
         return await info.children(
             Permission.BATCH_READ, balances_page, balances_count, self.seen.id, (first, after),
@@ -163,7 +163,7 @@ class Transfer(Node):
         permission=Permission.TRANSFER_RUN,
     )
     async def manifest(self, info: Info) -> str | None:
-        found = await info.read(dispatch_of, self.seen.id)
+        found = await info.look_up(Permission.TRANSFER_RUN, dispatch_of, self.seen.id)
         return None if found is None else transfer_manifest(*found)
 
     @field("Your ability to receive it at its destination now.")
@@ -202,6 +202,7 @@ class TransferFilter:
     differs: bool | None = described(
         "True for transfers with a difference, false for those without. Without it, both.", default=None
     )
+    batch_code: CodeFilter | None = described("Code of a batch of its lines.", default=None)
     dispatched_at: DateTimeRange | None = described("Time of dispatch.", default=None)
     received_at: DateTimeRange | None = described("Time of receipt.", default=None)
 
@@ -211,6 +212,7 @@ class TransferFilter:
             destination=criterion(self.destination_code),
             state=criterion(self.state),
             differs=self.differs,
+            batch=criterion(self.batch_code),
             dispatched_us=None if self.dispatched_at is None else self.dispatched_at.in_micros,
             received_us=None if self.received_at is None else self.received_at.in_micros,
             order=order,

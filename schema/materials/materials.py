@@ -28,7 +28,7 @@ from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation, query
-from schema.engine.refusals import SAVING_UNIT
+from schema.engine.refusals import SAVING_MATERIAL
 from schema.engine.scalars import Code, Rational
 from schema.group.plants import Plant, owner
 from schema.materials.plant_definitions import (
@@ -126,7 +126,9 @@ class MaterialFilter(DefinitionFilter):
 
 @query("Returns the material with this code. Null if there is none that you may see.", permission=Permission.BATCH_READ)
 async def material(info: Info, code: OfCode, plant_code: AtPlant = None) -> Material | None:
-    rows = await info.read(materials_page, definition_coded(MATERIAL, code, plant_code), None, 1)
+    rows = await info.look_up(
+        Permission.BATCH_READ, materials_page, definition_coded(MATERIAL, code, plant_code), None, 1
+    )
     return Material.of(rows[0]) if rows else None
 
 
@@ -170,8 +172,10 @@ class MaterialRowInput(NamedRowInput):
         "Days after production until a retest is due. Null if none is.", default=None
     )
     conversions: Maybe[list[UnitConversionInput] | None] = described(
-        f"Conversions of other units to the material's own, at most {CONVERSIONS_MAX}. They replace all earlier ones.",
+        f"Conversions of other units to the material's own, at most {CONVERSIONS_MAX}. They replace all earlier ones. "
+        "A save with another unit must give or clear them.",
         default=None,
+        weight=0,  # the row that has them is counted
     )
 
     def change(self) -> changes.MaterialChange:
@@ -210,10 +214,10 @@ class MaterialSaved(Recorded):
     "Define a material, or change the fields given of one. Batches that are made from now on follow it. "
     'Example: `{ code: "RM-MILK", name: "Raw milk", unitCode: "KGM", shelfLifeDays: 3 }`.',
     roles=PLANT_ONLY,
-    permission=Permission.MASTERDATA_DEFINE,
+    permission=Permission.MASTERDATA_SAVE,
     command=definitions.define_material,
     order=changes.MaterialChange,
-    refusals=SAVING_UNIT,
+    refusals=SAVING_MATERIAL,
 )
 async def save_material(info: Info, input: Input[SaveMaterialInput]) -> MaterialSaved:
     entry = await info.write(definitions.define_material, input.change(), input)

@@ -34,7 +34,8 @@ CODE = "Code at the plant."
 NAME = "Name, in any language."
 VERSION = "Version: the index of the ledger entry that stated it. It rises with each entry."
 EXPECTED_VERSION = (
-    "Version that you saw. With another version, the mutation is refused. Without it, any version is accepted."
+    "Version that you saw. With another version, the mutation is refused. Without it, any version is accepted. "
+    "Each plant has versions of its own: at the hub, give it with one plant code only."
 )
 
 Page = tuple[int | None, str | None]
@@ -90,7 +91,9 @@ class PlantDefinition(Node):
     @classmethod
     async def coded(cls, info: Info, code: str, plant_code: str | None) -> Self | None:
         """Return the definition of a code at one plant, or at the plant with the lowest number."""
-        rows = await info.read(masters_page, definition_coded(cls.kind.value, code, plant_code), None, 1)
+        rows = await info.look_up(
+            Permission.BATCH_READ, masters_page, definition_coded(cls.kind.value, code, plant_code), None, 1
+        )
         return cls.of(rows[0]) if rows else None
 
 

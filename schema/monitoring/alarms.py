@@ -74,7 +74,7 @@ class Alarm(Node):
 async def _find(info: Info, parts: tuple[str, str]) -> Alarm | None:
     kind, about = (CodeCriterion(eq=part) for part in parts)
     filters = AlarmsFilter(own=info.services.plant, kind=kind, about=about)
-    found = await info.read_under(Permission.REPLICATION_READ, alarms_page, filters, None, 1)
+    found = await info.look_up(Permission.REPLICATION_READ, alarms_page, filters, None, 1)
     return next((Alarm.of(one, info.context.language) for one in found), None)
 
 

@@ -18,8 +18,6 @@ from plants.rules.values.instants import from_micros
 from plants.store.genealogy.edges import Edge
 from plants.store.production.process_listings import (
     NEWEST_FIRST,
-    ProcessesFilter,
-    ProcessRecordOrderField,
     process_key,
     processes_count,
     processes_page,
@@ -40,13 +38,11 @@ from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
-from schema.engine.filters import CodeFilter, DateTimeRange, Filter, criterion
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable, named, read_id
 from schema.engine.operations import PLANT_ONLY, mutation, query
-from schema.engine.orders import Ordering
 from schema.engine.quantities import Quantity, quantities
 from schema.engine.refusals import AMOUNTS, TAKING
 from schema.engine.scalars import Code, instant
@@ -54,6 +50,7 @@ from schema.group.plants import Plant, owner
 from schema.inventory import batches
 from schema.inventory.stock_lines import StockLineInput
 from schema.materials.equipment import Equipment
+from schema.production.process_lists import ProcessRecordFilter, ProcessRecordOrder
 
 if TYPE_CHECKING:
     from schema.inventory.batches import Batch
@@ -62,9 +59,6 @@ LazyBatch = Annotated["Batch", strawberry.lazy("schema.inventory.batches")]
 """A batch. Its module and this one import each other."""
 PROCESS_ID = "Id of the process record."
 
-enum_type(ProcessKind)
-enum_type(ProcessState)
-enum_type(ProcessRecordOrderField)
 enum_type(MaterialUse)
 enum_type(RunKind)
 
@@ -212,40 +206,6 @@ class ProcessRecord(Node):
             closed_at=instant(row.closed_us),
             row=row,
         )
-
-
-@input_type
-class ProcessRecordFilter:
-    """Filters process records. A field that is not given does not filter."""
-
-    plant_code: CodeFilter | None = described("Code of the plant of the record.", default=None)
-    kind: Filter[ProcessKind] | None = described("Kind of process.", default=None)
-    state: Filter[ProcessState] | None = described("State of the record.", default=None)
-    job_order: CodeFilter | None = described("Number of the job order.", default=None)
-    segment: CodeFilter | None = described("Process segment, such as MIXING.", default=None)
-    equipment_code: CodeFilter | None = described("Code of the equipment.", default=None)
-    opened_at: DateTimeRange | None = described("Time of the start.", default=None)
-    closed_at: DateTimeRange | None = described("Time of the end.", default=None)
-
-    def criteria(self, order: Order[ProcessRecordOrderField]) -> ProcessesFilter:
-        return ProcessesFilter(
-            plant=criterion(self.plant_code),
-            kind=criterion(self.kind),
-            state=criterion(self.state),
-            job_order=criterion(self.job_order),
-            segment=criterion(self.segment),
-            equipment=criterion(self.equipment_code),
-            opened_us=None if self.opened_at is None else self.opened_at.in_micros,
-            closed_us=None if self.closed_at is None else self.closed_at.in_micros,
-            order=order,
-        )
-
-
-@input_type
-class ProcessRecordOrder(Ordering):
-    """Order of process records."""
-
-    field: ProcessRecordOrderField = described("Field to order by.")
 
 
 async def process_numbered(info: Info, number: int) -> ProcessRecord | None:

@@ -94,7 +94,7 @@ class ConflictingEntry(Node):
         async def check() -> None:
             check_unsettled(self.row)
 
-        return await ability(info, Permission.DISPUTE_SETTLE, self.number, check)
+        return await ability(info, Permission.CONFLICT_SETTLE, self.number, check)
 
     @classmethod
     def of(cls, row: DisputeRow) -> Self:
@@ -206,7 +206,7 @@ class ConflictingEntrySettled(Recorded):
     "Settle a conflicting entry after the correct facts were recorded. It changes no goods. "
     'Example: `{ conflictingEntryId: "ZGlzcHV0ZS8xLzQy", reason: "Counted, and recorded anew" }`.',
     roles=PLANT_ONLY,
-    permission=Permission.DISPUTE_SETTLE,
+    permission=Permission.CONFLICT_SETTLE,
     command=settle,
     refusals=(
         DISPUTE_SETTLED,

@@ -9,10 +9,13 @@ import strawberry
 from auth.permissions import Permission
 from plants.rules.genealogy.walks import TraceDirection
 from plants.rules.quality.dispositions import Disposition
+from plants.store.sql.orders import Order
 from plants.store.traceability.trace_batches import (
+    NEAREST_FIRST,
     PATHS_MAX,
     PathsFilter,
     TracedBatchesFilter,
+    TracedBatchOrderField,
     paths_count,
     paths_page,
     start_key,
@@ -21,6 +24,7 @@ from plants.store.traceability.trace_batches import (
     traced_count,
     traced_edges,
     traced_edges_count,
+    traced_key,
     traced_page,
 )
 from plants.store.traceability.trace_starts import Start
@@ -32,6 +36,7 @@ from schema.engine.fields import argument, described, enum_type, field, input_ty
 from schema.engine.filters import CodeFilter, Filter, IntRange, criterion
 from schema.engine.limits import NAMES_TOO_MANY, PAGE_DEFAULT, TRACE_NAMES_MAX, exceeded
 from schema.engine.operations import query
+from schema.engine.orders import Ordering
 from schema.engine.scalars import BatchCode, Code
 from schema.traceability.completeness import Completeness
 from schema.traceability.trace_queries import TraceQuery, query_from
@@ -41,6 +46,7 @@ from schema.traceability.traced import TracedBatch, TraceLink, TraceNode, TraceP
 TRACE_WEIGHT: Final = 100  # of a walk over the genealogy
 
 enum_type(TraceDirection)
+enum_type(TracedBatchOrderField)
 
 
 @input_type
@@ -87,7 +93,7 @@ class TracedBatchFilter:
         "True for goods on hand, false for goods that are used up. Without it, both.", default=None
     )
 
-    def criteria(self, of: TracedBatchesFilter) -> TracedBatchesFilter:
+    def criteria(self, of: TracedBatchesFilter, order: Order[TracedBatchOrderField]) -> TracedBatchesFilter:
         return replace(
             of,
             code=criterion(self.code),
@@ -97,7 +103,20 @@ class TracedBatchFilter:
             in_stock=self.in_stock,
             on_hold=self.on_hold,
             distance=criterion(self.distance),
+            order=order,
         )
+
+
+@input_type
+class TracedBatchOrder(Ordering):
+    """Order of the batches of a trace."""
+
+    field: TracedBatchOrderField = described("Field to order by.")
+
+
+OrderBy = Annotated[
+    TracedBatchOrder | None, argument("Order. Without it, by distance from the start, the nearest first.")
+]
 
 
 @object_type
@@ -124,22 +143,24 @@ class Trace:
     def summary(self) -> TraceSummary:
         return TraceSummary.of(self.query)
 
-    @field("Batches by distance, including the start.", permission=Permission.TRACE_READ)
+    @field("Batches, including the start.", permission=Permission.TRACE_READ)
     async def batches(
         self,
         info: Info,
         filter: Annotated[TracedBatchFilter | None, argument("Filter. Without it, all.")] = None,
+        order_by: OrderBy = None,
         first: First = PAGE_DEFAULT,
         after: After = None,
     ) -> Connection[TracedBatch]:
-        filters = (filter or TracedBatchFilter()).criteria(self.query.filters)
+        order = NEAREST_FIRST if order_by is None else Order(order_by.field, order_by.direction)
+        filters = (filter or TracedBatchFilter()).criteria(self.query.filters, order)
         return await info.connection(
             traced_page, traced_count, filters, (first, after),
-            key=lambda row: (row.distance, row.id), make=lambda row: TracedBatch.of(row, self.query),
+            key=lambda row: traced_key(row, order), make=lambda row: TracedBatch.of(row, self.query),
         )  # fmt: skip
 
     @field(
-        "Links between batches and process records, each with its quantity and time.",
+        "Links between batches and process records, each with its quantity and time, by source and target.",
         permission=Permission.TRACE_READ,
     )
     async def links(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[TraceLink]:

@@ -240,7 +240,7 @@ class TracePath:
     path: strawberry.Private[tuple[int, ...]]
     query: strawberry.Private[TraceQuery]
 
-    @field("Batches and processes on the path in turn, in the direction of the goods.")
+    @field("Batches and processes on the path, in the order in which the goods passed them.")
     async def steps(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[TracePathStep]:
         query, path = self.query, self.path
         return listed(

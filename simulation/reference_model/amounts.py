@@ -94,13 +94,13 @@ def factor(call: Call, batch: Batch, unit: str, *path: str) -> Fraction:
     """Return the size of a unit in the batch's own: as frozen, else as defined now."""
     unit_of(call.tables, unit, *path)
     frozen = dict(batch.factors)
-    if unit in frozen:
-        return frozen[unit]
     material = call.tables.materials.get(batch.material)
-    if material is not None and material.unit == batch.unit:
-        now = dict(current_factors(call.tables, material))
-        if unit in now:
-            return now[unit]
+    now = dict(current_factors(call.tables, material)) if material and material.unit == batch.unit else {}
+    for known in (frozen, now) if call.settings.factors_frozen else (now,):
+        if unit in known:
+            return known[unit]
+    if unit == batch.unit:
+        return Fraction(1)
     raise RefusalFound("UNIT_NOT_CONVERTIBLE", *path)
 
 

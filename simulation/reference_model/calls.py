@@ -29,27 +29,42 @@ FIRST_YEAR: Final = 1900
 
 @dataclass(frozen=True)
 class Policy:
-    """Decisions that a kind of change needs: `approvals` users at each of `levels` in turn."""
+    """Decisions that a kind of change needs: `approvals` users at each of `levels` in turn.
+
+    With `either`, one decision at any of the levels is enough. `life` is the lifetime of a request.
+    """
 
     levels: tuple[str, ...] = ("PLANT",)
     approvals: int = 1
     requester_may: bool = False
+    either: bool = False
+    life: timedelta = timedelta(days=7)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Limits and policies of the group. The defaults follow the product's documents."""
+    """Limits and policies of the group. The defaults follow the product's documents.
+
+    `clocks` is the difference between times that does not count, and `ahead` the most that a time may be in the future.
+    Each of the flags is false to leave a rule out.
+    """
 
     amount_max: int = 10**12
     lines_max: int = 100
     age: timedelta = timedelta(days=31)
     clocks: timedelta = timedelta(minutes=5)
+    ahead: timedelta = timedelta(minutes=5)
     count_tolerance: Fraction = Fraction(2, 100)
     count_window: timedelta = timedelta(days=30)
-    request_life: timedelta = timedelta(days=7)
     duplicate_scan: timedelta = timedelta(hours=24)
     genealogy_corrections_gated: bool = True
     holds_across_plants: bool = True
+    upstream_holds: bool = True
+    dates_inherited: bool = True
+    retest_blocks: bool = True
+    receipts_in_parts: bool = True
+    factors_frozen: bool = True
+    units_kept_in_use: bool = True
     policies: Mapping[str, Policy] = field(
         default_factory=lambda: {
             "RELEASE": Policy(),
@@ -183,7 +198,7 @@ def occurred_at(given: Mapping[str, Any], now: datetime, settings: Settings) -> 
     if given.get("occurredAt") is None:
         return now
     at = read_instant(given["occurredAt"], "occurredAt")
-    if at > now + settings.clocks:
+    if at > now + settings.ahead:
         raise RefusalFound("TIME_IN_FUTURE", "occurredAt")
     if at < now - settings.age:
         raise RefusalFound("TIME_TOO_OLD", "occurredAt")

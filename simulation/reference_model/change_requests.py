@@ -18,7 +18,7 @@ def request(call: Call, kind: str, batch: str, detail: Detail, policy: str | Non
         version,
         call.by,
         call.at,
-        call.now + call.settings.request_life,
+        call.now + chosen.life,
         chosen.levels,
         f"{call.plant}/{call.index}",
     )

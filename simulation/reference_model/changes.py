@@ -141,7 +141,8 @@ def pending(call: Call, tables: Mapping[str, Tables]) -> Change:
         raise RefusalFound("CHANGE_ALREADY_DECIDED", "changeRequestId")
     if call.now > change.expires_at:
         raise RefusalFound("CHANGE_EXPIRED", "changeRequestId")
-    if level_due(call, change) != ("PLANT" if call.plant else "HUB"):
+    level = "PLANT" if call.plant else "HUB"
+    if level_due(call, change) != level and not (policy_of(call, change).either and level in change.levels):
         raise RefusalFound("CHANGE_LEVEL_WRONG", "changeRequestId")
     if call.input["proposal"] != change.proposal:
         raise RefusalFound("PROPOSAL_DIFFERS", "proposal")
@@ -158,6 +159,8 @@ def policy_of(call: Call, change: Change) -> Policy:
 
 def level_due(call: Call, change: Change) -> str | None:
     """Return the level at which the next approval is due, or None if none is."""
+    if policy_of(call, change).either and change.approvals:
+        return None
     for level in change.levels:
         needed = policy_of(call, change).approvals if level == "PLANT" else 1
         if sum(given == level for given, _ in change.approvals) < needed:

@@ -6,7 +6,7 @@ Choices where domain.md is silent:
 - An entry that made a batch is built on by each later entry that moved goods of the batch. Holds, aliases and change
   requests do not count. The refusal names the newest one.
 - A shipment is built on by a customer's return, an opening by each line, and a feed by a return that needs it.
-- A batch whose making was corrected is closed (void), and its aliases end.
+- A batch whose making was corrected is closed (void), and its aliases end. A hold that the same entry placed is lifted.
 - Dates that an input brought forward stay when the input is corrected: a change request puts them right.
 - Closing is no genealogy: its correction is free. Goods count as moved when those made in the run were.
 """
@@ -18,7 +18,8 @@ from simulation.reference_model import registry
 from simulation.reference_model.calls import Call
 from simulation.reference_model.change_requests import request
 from simulation.reference_model.departures import OUTSIDE
-from simulation.reference_model.receipts import holders
+from simulation.reference_model.holds import lift
+from simulation.reference_model.receipts import holders, is_taken
 from simulation.reference_model.rows import Entry
 from simulation.reference_model.runs import fed_lines
 from simulation.reference_model.stock import reverse
@@ -111,9 +112,17 @@ def correct(call: Call, entry: Entry) -> None:
     for made in list(tables.batches.values()):
         if made.made_entry == entry.index and entry.kind in MAKING:
             call.amend(made.id, void=True)
+    lift_placed(call, entry)
     reverse_aliases(call, entry)
     reverse_parts(call, entry)
     tables.entries[entry.index] = replace(entry, corrected=call.index)
+
+
+def lift_placed(call: Call, entry: Entry) -> None:
+    """Lift the holds that an entry placed by itself."""
+    for hold in list(call.tables.holds.values()):
+        if hold.entry == entry.index and hold.cause is None and hold.directed is None and hold.lifted is None:
+            lift(call, hold)
 
 
 def check_not_built_on(call: Call, entry: Entry) -> None:
@@ -159,8 +168,8 @@ def reverse_aliases(call: Call, entry: Entry) -> None:
     """End the aliases that an entry added, and give back those that it ended."""
     for key, row in list(call.tables.aliases.items()):
         if row.ended == entry.index:
-            scheme, issuer, value, _ = key
-            if holders(call, (scheme, issuer, value)):
+            scheme, issuer, value, batch = key
+            if is_taken(call, batch, holders(call, (scheme, issuer, value))):
                 raise RefusalFound("ALIAS_TAKEN", "entryId")
             call.tables.aliases[key] = replace(row, ended=None)
         elif row.entry == entry.index and row.ended is None:

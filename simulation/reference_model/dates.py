@@ -99,6 +99,9 @@ def intervals(material: Material) -> tuple[int | None, int | None]:
 def output_dates(call: Call, run: str, material: Material, produced_at: datetime, only: str | None) -> Dates:
     """Return the latest expiry and retest that an output yielded now may have. None is no limit."""
     row = call.tables.runs[run]
+    if not call.settings.dates_inherited:
+        day = call.day(produced_at)
+        return days_after(day, material.shelf_life_days), days_after(day, material.retest_days)
     lines = [edge for edge in goods_fed(call, run, only) if not is_fed_after(call, edge, call.at, call.index)]
     inherited = from_inputs(call, row, material, lines, only)
     found: list[date | None] = []
@@ -126,9 +129,9 @@ def stated_expiry(call: Call, given: Mapping[str, Any], produced_at: datetime, *
     return stated
 
 
-def limited_expiry(limit: date | None, stated: date | None, *path: str) -> date | None:
+def limited_expiry(call: Call, limit: date | None, stated: date | None, *path: str) -> date | None:
     """Return the stated expiry, or the limit without one; a later one is a gated change."""
-    if stated is not None and limit is not None and stated > limit:
+    if call.settings.dates_inherited and stated is not None and limit is not None and stated > limit:
         raise RefusalFound("EXPIRY_ABOVE_LIMIT", *path, "expiresOn")
     return stated or limit
 
@@ -137,7 +140,7 @@ def shorten(call: Call, batch: str, dates: Dates, *path: str) -> None:
     """Bring the dates of a batch forward to those of an addition; refused once goods of it left the plant."""
     row: Batch = call.tables.batches[batch]
     expires_on, retest_on = earliest((row.expires_on, dates[0])), earliest((row.retest_on, dates[1]))
-    if (expires_on, retest_on) == (row.expires_on, row.retest_on):
+    if (expires_on, retest_on) == (row.expires_on, row.retest_on) or not call.settings.dates_inherited:
         return
     if row.left:
         raise RefusalFound("ADDITION_SHORTENS_EXPIRY", *path)

@@ -68,7 +68,8 @@ def send_hold(call: Call, hold: DirectedHold, kind: str) -> None:
 
 
 def known_at_hub(call: Call, batch: object, *path: str) -> str:
-    if not any(batch in tables.batches for tables in call.mirrors.values()):
+    """Return a batch that the hub knows. One that it does not know may be held at plants that are named."""
+    if not call.input.get("plantCodes") and not any(batch in tables.batches for tables in call.mirrors.values()):
         raise RefusalFound("BATCH_UNKNOWN", *path)
     return str(batch)
 
@@ -127,15 +128,15 @@ def place_directed(call: Call, hold: DirectedHold, batch: str) -> Hold:
 
 
 def apply_hold(call: Call, content: dict[str, Any]) -> str | None:
-    """Place a directed hold on each batch known here, and let the others wait; return the refusal, if any waits."""
+    """Place a directed hold on each batch known here, and let the others wait; refused if none is known."""
     hold: DirectedHold = content["hold"]
-    refusal = None
+    refusal: str | None = "BATCH_UNKNOWN"
     for batch in hold.batches:
         if batch in call.tables.batches:
             place_directed(call, hold, batch)
+            refusal = None
         else:
             call.tables.waiting[hold.id, batch] = hold
-            refusal = "BATCH_UNKNOWN"
     return refusal
 
 

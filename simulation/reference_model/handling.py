@@ -4,7 +4,7 @@ Choices where domain.md is silent:
 - A split takes blocked goods too; the parts carry the holds. A merge takes usable goods only.
 - Parts of a split keep the factors, dates, grade, attributes, supplier and time of production of the batch.
 - A merged batch has the factors of today, the earliest dates and time of production, and what all sources agree on.
-- A merge within one batch would change nothing. One source alone is too few lines.
+- A merge within one batch would change nothing, also of one source alone.
 - A count is compared with the amount at the time of the count. Later movements stay.
 - The sum of differences that counts against the tolerance includes counts that were not corrected, and no approved
   adjustment. The amount at the start is that before the first of these counts, or now if there is none.
@@ -24,7 +24,6 @@ from simulation.reference_model.runs import add_edge, open_run
 from simulation.reference_model.stock import amount_then, put, stock_at, take, take_line
 from simulation.reference_model.verdicts import RefusalFound
 
-MERGE_LEAST: Final = 2
 COUNT: Final = "count:"
 ADJUSTMENT: Final = "adjustment:"
 
@@ -57,7 +56,7 @@ def split_batch(call: Call) -> None:
 
 @registry.command("mergeBatches", "BatchesMerged")
 def merge_batches(call: Call) -> None:
-    given = call.lines("sources", MERGE_LEAST)
+    given = call.lines("sources")
     location = call.master("LOCATION", call.input["locationCode"], "locationCode")
     sources = [call.batch(line["batchCode"], "sources", str(n), "batchCode") for n, line in enumerate(given)]
     for place, batch in enumerate(sources):

@@ -18,7 +18,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from simulation.reference_model.amounts import BUILT_IN, in_base
-from simulation.reference_model.calls import Call
+from simulation.reference_model.calls import Call, Settings
 from simulation.reference_model.genealogy import Step, ancestors, bounds, descendants, leading_to, network, steps
 from simulation.reference_model.rows import Batch, Hold, LateUse, Tables
 from simulation.reference_model.verdicts import RefusalFound
@@ -74,19 +74,19 @@ def check_usable(call: Call, batch: Batch, location: str, *path: str) -> tuple[s
             raise RefusalFound("BATCH_ON_HOLD", *path, hold=hold.id, ancestor=hold.ancestor)
     if late and call.text("reason") is None:
         raise RefusalFound("BATCH_ON_HOLD", *path, hold=late[0].id, ancestor=late[0].ancestor)
-    if (code := unusable(call.tables, batch, call.day(call.at))) is not None:
+    if (code := unusable(call.tables, batch, call.day(call.at), call.settings)) is not None:
         raise RefusalFound(code, *path)
     return tuple(root(hold) for hold in late)
 
 
-def unusable(tables: Tables, batch: Batch, day: date) -> str | None:
+def unusable(tables: Tables, batch: Batch, day: date, settings: Settings) -> str | None:
     """Return why a batch cannot be used on a day, its holds left out."""
     if batch.expires_on is not None and day > batch.expires_on:
         return "BATCH_EXPIRED"
     if batch.void:
         return "BATCH_RESTRICTED"
     material = tables.materials.get(batch.material)
-    warns = material is not None and material.retest_warns
+    warns = (material is not None and material.retest_warns) or not settings.retest_blocks
     return "RETEST_DUE" if batch.retest_on is not None and day > batch.retest_on and not warns else None
 
 
@@ -184,6 +184,8 @@ def contribution(tables: Tables, suspect: str, target: str) -> tuple[Fraction, F
 
 def write_upstream(call: Call) -> None:
     """Place the UPSTREAM holds that open holds cause and that are not there yet."""
+    if not call.settings.upstream_holds:
+        return
     tables = call.tables
     onward, releases = onward_steps(tables), last_releases(tables)
     for hold in [hold for hold in tables.holds.values() if hold.lifted is None and hold.cause is None]:

@@ -1,7 +1,7 @@
 """Master data that headquarters defines for plants: checked at the hub, defined at each plant as it is delivered.
 
 Choices where domain.md is silent:
-- The hub checks a definition against the plant's master data. The plant also checks it against its stock.
+- The hub checks the values that are given. Each plant checks the whole definition that follows, and the version.
 - `plantCodes` is part of the input. A definition that changes nothing at a plant is still sent and applied there.
 """
 
@@ -14,6 +14,9 @@ from simulation.reference_model.calls import Call
 from simulation.reference_model.rows import Tables
 from simulation.reference_model.verdicts import Directive, RefusalFound
 
+GIVEN_ELSEWHERE: Final = {"name": "-", "unitCode": "KGM", "baseUnitCode": "KGM", "factor": "1"}
+"""Required fields that a plant may have already."""
+JUDGED_AT_PLANTS: Final = frozenset({"UNIT_UNKNOWN", "NOTHING_CHANGES"})
 NOUNS: Final = ("Material", "Unit", "Supplier", "Customer", "Location", "Equipment")
 
 
@@ -24,11 +27,19 @@ def direct(call: Call, command: str) -> None:
         if plant not in call.zones:
             raise RefusalFound("NOT_DEFINED", "plantCodes", str(number))
     given = {name: value for name, value in call.input.items() if name not in ("plantCodes", "requestId", "occurredAt")}
+    check_values(call, command, given)
     for plant in dict.fromkeys(plants):
-        known = call.mirrors[plant]
-        tables = Tables(units=dict(known.units), materials=dict(known.materials), masters=dict(known.masters))
-        define(replace(call, tables=tables, input=given, plant=plant), command)
         call.directives.append(Directive(plant, "MasterDirected", {"command": command, "input": given}))
+
+
+def check_values(call: Call, command: str, given: Mapping[str, Any]) -> None:
+    """Refuse values that no plant could take, whatever it has defined."""
+    alone = {name: value for name, value in given.items() if name != "expectedVersion"}
+    try:
+        registry.COMMANDS[False, command].judge(replace(call, tables=Tables(), input={**GIVEN_ELSEWHERE, **alone}))
+    except RefusalFound as found:
+        if found.refused.code not in JUDGED_AT_PLANTS:
+            raise
 
 
 def define(call: Call, command: str) -> None:

@@ -113,7 +113,7 @@ def save_material(call: Call) -> None:
     if before is not None:
         if call.input.get("replaces") == "CORRECTION":
             raise RefusalFound("CHANGE_REQUIRED", "replaces")
-        if material.unit != before.unit and is_in_use(call, material.code):
+        if material.unit != before.unit and call.settings.units_kept_in_use and is_in_use(call, material.code):
             raise RefusalFound("MATERIAL_IN_USE", "unitCode")
         if material == before:
             raise RefusalFound("NOTHING_CHANGES")

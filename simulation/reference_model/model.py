@@ -130,7 +130,7 @@ class ReferenceModel:
         self.arrived[key] = entry.position + 1
         at = now or entry.at
         if entry.directive is not None:
-            return self._obey(entry.plant, entry.directive, at)
+            return self.obey(entry.plant, entry.directive, at)
         self.mirrors[entry.plant].apply(entry.effects)
         call = self._call(HUB, {}, at, "hub")
         if self.settings.holds_across_plants:
@@ -168,7 +168,8 @@ class ReferenceModel:
             waiting = self.directed[directive.plant]
             waiting.append(Delivery(directive.plant, len(waiting), at, directive=directive))
 
-    def _obey(self, plant: str, directive: Directive, now: datetime) -> str | None:
+    def obey(self, plant: str, directive: Directive, now: datetime) -> str | None:
+        """Let a plant apply a directive that its caller carries itself; return the plant's refusal, if any."""
         call = self._call(plant, {}, now, "headquarters")
         refusal = APPLIERS[directive.kind](call, directive.content)
         self.apply(finished(call, "DirectiveApplied" if refusal is None else "DirectiveRejected"))
@@ -196,7 +197,7 @@ class ReferenceModel:
         """Return the code of the refusal that blocks the goods on a day of the plant's calendar."""
         if any(hold.location is None for hold in self.holds(plant, batch)):
             return "BATCH_ON_HOLD"
-        return holds.unusable(self.nodes[plant], self.batch(plant, batch), day)
+        return holds.unusable(self.nodes[plant], self.batch(plant, batch), day, self.settings)
 
     def usable(self, plant: str, batch: str, day: date) -> bool:
         return self.blocked_by(plant, batch, day) is None

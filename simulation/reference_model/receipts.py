@@ -3,8 +3,10 @@
 Choices where domain.md is silent:
 - A supplier lot may name several batches, one for each delivery. A receipt of the same lot, material, supplier and
   purchase order within 24 hours is a double scan, refused as ALIAS_TAKEN.
-- Every other alias names one batch at a time, by scheme, issuer and value. Spelling is compared by NFKC and case
-  folding.
+- Every other alias names one batch of a material at a time, by scheme, issuer and value. Spelling is compared by NFKC
+  and case folding.
+- An alias that the batch has already is not added again, and one that it does not have is not removed:
+  NOTHING_CHANGES.
 - A hold that starts with the receipt is of kind QUALITY.
 - A production later than the receipt is out of order.
 """
@@ -58,18 +60,21 @@ def holders(call: Call, key: AliasKey) -> list[str]:
     return [row.batch for (*parts, _), row in call.tables.aliases.items() if tuple(parts) == key and row.ended is None]
 
 
-def add_aliases(call: Call, batch: str, keys: Sequence[AliasKey], *path: str) -> int:
-    """Give a batch aliases, and return the number of those that it did not have."""
-    added = 0
+def add_aliases(call: Call, batch: str, keys: Sequence[AliasKey], *path: str) -> None:
+    """Give a batch aliases, each of which names no other batch of its material."""
     for key in keys:
         named = holders(call, key)
         if batch in named:
-            continue
-        if named:
+            raise RefusalFound("NOTHING_CHANGES", *path)
+        if is_taken(call, batch, named):
             raise RefusalFound("ALIAS_TAKEN", *path)
         call.tables.aliases[*key, batch] = AliasRow(batch, call.index)
-        added += 1
-    return added
+
+
+def is_taken(call: Call, batch: str, named: Sequence[str]) -> bool:
+    """Return whether one of the batches that an alias names is of the material of this batch."""
+    batches = call.tables.batches
+    return any(other != batch and batches[other].material == batches[batch].material for other in named)
 
 
 def attributes(given: Mapping[str, Any], *path: str) -> tuple[tuple[str, str], ...]:
@@ -103,7 +108,7 @@ def produced(call: Call, given: Mapping[str, Any], *path: str) -> datetime:
     if given.get("producedAt") is None:
         return call.at
     at = read_instant(given["producedAt"], *path, "producedAt")
-    if at > call.now + call.settings.clocks:
+    if at > call.now + call.settings.ahead:
         raise RefusalFound("TIME_IN_FUTURE", *path, "producedAt")
     if call.is_before(call.at, at):
         raise RefusalFound("TIME_OUT_OF_ORDER", *path, "producedAt")
@@ -161,17 +166,15 @@ def receive_batch(call: Call) -> None:
 def add_batch_aliases(call: Call) -> None:
     batch = call.batch(call.input["batchCode"], "batchCode")
     keys = alias_keys(call.lines("aliases"), "aliases")
-    if not add_aliases(call, batch.id, keys, "aliases"):
-        raise RefusalFound("NOTHING_CHANGES")
+    add_aliases(call, batch.id, keys, "aliases")
 
 
 @registry.command("removeBatchAliases", "BatchAliased")
 def remove_batch_aliases(call: Call) -> None:
     batch = call.batch(call.input["batchCode"], "batchCode")
     keys = alias_keys(call.lines("aliases"), "aliases")
-    had = [key for key in keys if batch.id in holders(call, key)]
-    if not had:
-        raise RefusalFound("NOTHING_CHANGES")
-    for key in had:
+    for key in keys:
+        if batch.id not in holders(call, key):
+            raise RefusalFound("NOTHING_CHANGES", "aliases")
         row = call.tables.aliases[*key, batch.id]
         call.tables.aliases[*key, batch.id] = replace(row, ended=call.index)

@@ -90,7 +90,7 @@ def yield_outputs(call: Call, run: Run, least: int) -> None:
         batch = new_batch(call, material, produced_at, given, *path)
         amount = read_quantity(call, batch, given["quantity"], *path, "quantity")
         expiry, retest = output_dates(call, run.id, material, produced_at, only)
-        expires_on = limited_expiry(expiry, stated_expiry(call, given, produced_at, *path), *path)
+        expires_on = limited_expiry(call, expiry, stated_expiry(call, given, produced_at, *path), *path)
         call.tables.batches[batch.id] = replace(batch, made=amount, expires_on=expires_on, retest_on=retest, run=run.id)
         add_aliases(call, batch.id, alias_keys(given.get("aliases") or (), *path, "aliases"), *path, "aliases")
         put(call, batch.id, location, amount, f"process:{run.id}")

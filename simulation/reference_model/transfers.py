@@ -100,14 +100,25 @@ def receive_transfer(call: Call) -> None:
         batch = labelled(transfer, line["batchCode"])
         there = Stock(rest[batch.id], len(transfer.lines))
         amount = read_quantity(call, batch, line["quantity"], *path, "quantity", there=there, zero=True)
-        take_in(call, transfer, batch, where, amount=amount, due=min(amount, rest[batch.id]))
+        due = min(amount, rest[batch.id]) if call.settings.receipts_in_parts else amount
+        take_in(call, transfer, batch, where, amount=amount, due=due)
         rest[batch.id] -= min(amount, rest[batch.id])
     if call.input.get("all"):
         where = call.master("LOCATION", location, "locationCode")
         named = {line["batchCode"] for line in lines}
+        if not call.settings.receipts_in_parts:
+            write_off(call, transfer, {code: rest[code] for code in named})
         for code, amount in rest.items():
             if code not in named and amount:
                 take_in(call, transfer, labelled(transfer, code), where, amount=amount, due=amount)
+
+
+def write_off(call: Call, transfer: Transfer, missing: Mapping[str, int]) -> None:
+    """Count what is missing as received, so that nothing of the transfer is on the road."""
+    for code, amount in missing.items():
+        before = call.tables.received.get((transfer.id, code), NONE_YET)
+        parts = (*before.entries, (call.index, amount))
+        call.tables.received[transfer.id, code] = replace(before, amount=before.amount + amount, entries=parts)
 
 
 def label(call: Call) -> Transfer:

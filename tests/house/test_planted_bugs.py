@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from simulation.planted import BUGS
+from simulation.mutants import BUGS
 from tests.house.sources import ROOT
 
 TEXT: Final = (ROOT / "docs" / "reference" / "planted-bugs.md").read_text(encoding="utf-8")

@@ -75,6 +75,12 @@ class Served:
         assert "errors" not in answer, answer["errors"]
         return dict(answer["data"])
 
+    async def refuses(self, actor: Actor, document: str, **variables: Any) -> list[str | int]:
+        """Return the path of the one field that a document may not read for want of a permission."""
+        (error,) = (await self.answer(actor, document, **variables))["errors"]
+        assert error["extensions"] == {"code": "NOT_PERMITTED"}
+        return list(error["path"])
+
     async def do(self, actor: Actor, mutation: str, wanted: str, language: Language = "en", /, **said: Any) -> JSON:
         """Run a mutation with this input, under a new request id unless one is given, and return its answer."""
         given = {"requestId": new_id(), **said}

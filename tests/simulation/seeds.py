@@ -19,13 +19,13 @@ def pieces(part: int, parts: int) -> pytest.MarkDecorator:
 
 
 def holds(seed: int) -> None:
-    """Run a seed and check that nothing was violated; the story's end and the command that replays it say what was."""
+    """Run a seed and check that nothing was violated. A failure shows the end of the log, and how to replay it."""
     outcome = run_one(seed)
     if seed in OPEN:
         assert outcome.invariant == OPEN[seed].partition(":")[0], f"seed {seed} holds now: take it out of OPEN"
         return
-    story = "\n".join(outcome.lines[-40:])
-    assert not outcome.invariant, f"{outcome.text}\nbatchloom sim --seed {seed}\n{story}\n{outcome.trace}"
+    run_log = "\n".join(outcome.lines[-40:])
+    assert not outcome.invariant, f"{outcome.text}\nbatchloom sim --seed {seed}\n{run_log}\n{outcome.trace}"
 
 
 def corpus() -> list[int]:

@@ -1,11 +1,11 @@
-"""The simulator's books take one answer to a directive, and one other behind UNSUPPORTED that names it."""
+"""The simulator's state take one answer to a directive, and one other behind UNSUPPORTED that names it."""
 
 from typing import Any
 
 import pytest
 
-from simulation.books import Books
-from simulation.story import Violation
+from simulation.ledger_replay import LedgerState
+from simulation.run_log import Violation
 
 
 def answer(refusal: str | None = None, again: int | None = None) -> dict[str, Any]:
@@ -17,17 +17,17 @@ def answer(refusal: str | None = None, again: int | None = None) -> dict[str, An
     return {"type": "DirectiveRejected" if refusal else "DirectiveApplied", "actor": "system", "payload": payload}
 
 
-def fold(*answers: dict[str, Any]) -> Books:
-    books = Books(1)
+def fold(*answers: dict[str, Any]) -> LedgerState:
+    state = LedgerState(1)
     for index, entry in enumerate(answers):
-        books.fold(index, entry | {"id": str(index)})
-    return books
+        state.fold(index, entry | {"id": str(index)})
+    return state
 
 
 @pytest.mark.parametrize("second", [answer(again=0), answer("HOLD_UNKNOWN", again=0)])
 def test_second_answer_behind_unsupported_then_taken(second: dict[str, Any]) -> None:
-    books = fold(answer("UNSUPPORTED"), second)
-    assert (books.answered, books.unsupported) == ({0: 1}, {})
+    state = fold(answer("UNSUPPORTED"), second)
+    assert (state.answered, state.unsupported) == ({0: 1}, {})
 
 
 @pytest.mark.parametrize(

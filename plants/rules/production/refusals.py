@@ -22,7 +22,6 @@ MATERIAL_DIFFERS: Final = refusal(
 PROCESS_CLOSED: Final = refusal(
     "PROCESS_CLOSED",
     "This process record is closed. Open a new one or correct the closing entry.",
-    type_name="ProcessAlreadyClosed",
     process=Datum("Id of the process record.", DatumKind.PROCESS, "process_id"),
 )
 PROCESS_UNKNOWN: Final = refusal(

@@ -9,20 +9,28 @@ from sqlmodel import col, select
 
 from infra.database import ReadSession
 from plants.rules.values.scope import PlantScope
-from plants.store.audit.history import logs_of
+from plants.store.audit.history import LedgerEntryOrderField, logs_of
 from plants.store.inventory.batches import Batch
 from plants.store.inventory.movements import MovementRow
 from plants.store.ledger.entries import LedgerEntry
 from plants.store.sql import pages
+from plants.store.sql.orders import Order
 
 
 def batch_history_page(
-    reads: ReadSession, scope: PlantScope, codes: Sequence[str], after: pages.Key | None, limit: int
+    reads: ReadSession,
+    scope: PlantScope,
+    codes: Sequence[str],
+    after: pages.Key | None,
+    limit: int,
+    *,
+    order: Order[LedgerEntryOrderField],
 ) -> dict[str, list[LedgerEntry]]:
-    """Return one page of the entries about each batch, by code of the batch, by ledger and position."""
+    """Return one page of the entries about each batch in this order, by code of the batch."""
     positions = _positions(scope, codes)
     code, log, idx = positions.selected_columns
-    listed = reads.connection().execute(pages.page_of_each(positions, (code,), (log, idx), after, limit)).all()
+    page = pages.page_of_each(positions, (code,), (log, idx), after, limit, descending=order.descending)
+    listed = reads.connection().execute(page).all()
     row = LedgerEntry
     there = tuple_(col(row.log_id), col(row.idx)).in_({(log_id, index) for _, log_id, index in listed})
     entries = {(one.log_id, one.idx): one for one in reads.exec(select(row).where(there))}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import and_, false, or_, tuple_
+from sqlalchemy import and_, false, literal_column, or_, tuple_
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -21,6 +21,7 @@ from plants.store.quality.holds import WaitingHoldRow
 from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span, filtered
 from plants.store.sql.orders import Order
 from plants.store.sql.pages import Key, count, page
+from plants.store.sql.planning import indexed_unless
 
 SELECT_DIRECTED_LOGS = "SELECT log_id FROM logs WHERE log_id < 0 ORDER BY log_id DESC"
 SELECT_BATCH = "SELECT DISTINCT id FROM batches WHERE code = :code ORDER BY id"
@@ -141,7 +142,10 @@ def _logs(scope: Iterable[int]) -> set[int]:
 
 def _filtered(reads: ReadSession, scope: PlantScope, filters: DirectivesFilter) -> SelectOfScalar[LedgerEntry]:
     row, outcome = LedgerEntry, DirectiveOutcomeRow
-    found = select(row).where(col(row.log_id).in_(_logs(plants_admitted(reads, scope, filters.plant))))
+    is_ordered = filters.order.field is HubDirectiveOrderField.DIRECTED_AT
+    log_id = indexed_unless(col(row.log_id), ordered=is_ordered)
+    logs = _logs(plants_admitted(reads, scope, filters.plant))
+    found = select(row).where(log_id.in_(logs), row.log_id < literal_column("0"))
     criteria = {
         row.type: filters.type,
         row.key: filters.key,

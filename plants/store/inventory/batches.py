@@ -6,6 +6,7 @@ from datetime import date
 
 from sqlalchemy import Index
 from sqlmodel import SQLModel, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Row, Session
 from plants.rules.identification.codes import plant_of
@@ -16,6 +17,7 @@ from plants.rules.values.quantities import Quantity, format_micro
 from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.sql.columns import CHANGING, PLANT, PROJECTION, big, key, text, text_key
+from plants.store.sql.filters import CodeCriterion, filtered
 
 
 class Batch(SQLModel, table=True):
@@ -26,6 +28,7 @@ class Batch(SQLModel, table=True):
         Index("batches_by_code", "code", "plant_id"),
         Index("batches_by_material", "plant_id", "material", "id"),
         Index("batches_by_expiry", "plant_id", "expires_on", "id"),
+        Index("batches_by_production", "produced_us", "id"),
         CHANGING,
     )
 
@@ -206,6 +209,11 @@ def known_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> di
         batch: Known(next((row for row in known if row.plant_id == plant_of(batch)), known[0]), tuple(known))
         for batch, known in rows.items()
     }
+
+
+def batches_coded(scope: PlantScope, code: CodeCriterion) -> SelectOfScalar[int]:
+    """Return the ids of the batches with such a code, for a condition."""
+    return filtered(select(Batch.id).where(col(Batch.plant_id).in_(scope)), {Batch.code: code})
 
 
 def known_by_code(reads: ReadSession, scope: PlantScope, codes: Sequence[str]) -> dict[str, Known]:

@@ -55,6 +55,15 @@ class LedgerEntry(SQLModel, table=True):
             sqlite_where=sql_text("request IS NOT NULL"),
             postgresql_where=sql_text("request IS NOT NULL"),
         ),
+        # Directives alone, whose ledgers have negative ids.
+        Index(
+            "entries_by_direction",
+            "occurred_us",
+            "log_id",
+            "idx",
+            sqlite_where=sql_text("log_id < 0"),
+            postgresql_where=sql_text("log_id < 0"),
+        ),
         table_options(Keeping.LEDGER),
     )
 

@@ -91,14 +91,22 @@ async def test_history_of_many_batches_then_each_has_its_own(here: Plant, node: 
     assert [one["history"]["nodes"] for one in found] == [
         [{"index": first["index"] + number, "type": "BatchReceived"}] for number in range(3)
     ]
-    assert len(await paged(node, codes[1], "history", "type")) == 2
+    for given, types in (
+        ("", ["BatchReceived", "BatchMoved"]),
+        ("orderBy: {field: RECORDED}", ["BatchReceived", "BatchMoved"]),
+        ("orderBy: {field: RECORDED, direction: DESCENDING}", ["BatchMoved", "BatchReceived"]),
+    ):
+        assert [one["type"] for one in await paged(node, codes[1], "history", "type", f"{given} ")] == types
 
 
 async def test_made_and_used_then_the_records_and_the_receipt_are_named(here: Plant, node: Served) -> None:
     order = Delivery("RM-MILK", "100", "KGM", "A1", supplier="S1", supplier_lot="L-7", order="PO-1")
     milk = str(here.do(receive_batch, order).envelope["key"])
     run = ProductionRun(RUN, (StockLine(milk, "10", "KGM", "A1"),), (Output("FP-YOG", "9", "KGM", "A1"),))
-    runs = [here.do(record_production, run) for _ in range(3)]
+    runs = []
+    for _ in range(3):
+        here.clock.advance(seconds=1)
+        runs.append(here.do(record_production, run))
     here.do(ship_batch, Shipment("C1", (StockLine(milk, "5", "KGM", "A1"),), "CO-1"))
     document = """query($code: BatchCode!) { batch(code: $code) { supplierLot purchaseOrder madeBy { id jobOrder }
       usedBy { totalCount nodes { id } } } }"""
@@ -114,7 +122,11 @@ async def test_made_and_used_then_the_records_and_the_receipt_are_named(here: Pl
         "madeBy": {"id": node_id("process", int(runs[1].envelope["key"])), "jobOrder": "JO-1"},
         "usedBy": {"totalCount": 0, "nodes": []},
     }  # fmt: skip
-    assert len(await paged(node, milk, "usedBy", "kind")) == 3
+    for direction, ordered in (("ASCENDING", runs), ("DESCENDING", runs[::-1])):
+        for field in ("ORIGIN", "OPENED_AT", "CLOSED_AT"):
+            sorting = f"orderBy: {{field: {field}, direction: {direction}}}"
+            used = await paged(node, milk, "usedBy", "openedAt", sorting)
+            assert [one["openedAt"] for one in used] == [run.payload["process"]["opened_at"] for run in ordered]
     traced = "query($input: TraceInput!) { trace(input: $input) { unknownNames batches { totalCount } } }"
     given = {"purchaseOrders": ["PO-1", "PO-2"], "direction": "FORWARD"}
     found = await node.ask(MANAGER, traced, input=given)

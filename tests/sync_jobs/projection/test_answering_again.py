@@ -7,7 +7,7 @@ import pytest
 from plants.commands.directives.directives import HoldDirection, direct_hold
 from plants.commands.directives.outcomes import APPLIERS
 from plants.rules.ledger.events import decode
-from simulation.books import Books
+from simulation.ledger_replay import LedgerState
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection.projecting import project_pending
@@ -48,7 +48,7 @@ def in_force_once(group: Group, node: PlantNode) -> None:
     assert states(group) == [(1, 0, 1)]
     assert len(open_holds(node)) == 1
     assert [types(node).count(event) for event in ("DirectiveRejected", "DirectiveApplied")] == [1, 1]
-    books = Books(1)
+    books = LedgerState(1)
     with node.store.transaction() as session:
         rows = session.rows("SELECT body FROM entries WHERE log_id = 1 ORDER BY idx")
     for index, (body,) in enumerate(rows):

@@ -1,4 +1,4 @@
-"""The reckoning at the end of a run: the invariants too dear for each step, over the disks as they are then."""
+"""Expensive invariants, checked once at the end of a run."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -24,23 +24,25 @@ from plants.store.projection.rebuilding import projection_tables
 from plants.store.replication.status import PlantReplication, replication_status
 from plants.store.traceability.completeness import completeness
 from plants.store.traceability.trace_summary import summary
-from simulation.books import links_of
 from simulation.disks import Disk
-from simulation.life import Life
-from simulation.people import Operation
-from simulation.story import Violation
-from simulation.watching import Watch
+from simulation.driver import Driver
+from simulation.ledger_replay import LedgerReplay, links_of
+from simulation.run_log import Violation
+from simulation.step_invariants import StepInvariants
+from simulation.workload import Operation
 from simulation.world import HUB, World
 
 SEEDS_MAX: Final = 3
+OF_MANY_ENTRIES: Final = frozenset({"direct_master", "direct_hold", "direct_recall", "direct_release", "save_rows"})
+"""Commands that record one entry for each plant or row."""
 SCRATCH: Final[list[Disk]] = []
 
 
-def reckon(life: Life, watch: Watch) -> None:
+def check_final(driver: Driver, invariants: StepInvariants) -> None:
     """Check everything; raises Violation."""
-    world = life.world
-    _operations(life)
-    _ledgers(world, watch)
+    world = driver.world
+    _operations(driver)
+    _ledgers(world, invariants)
     for number in world.plants:
         _same_tables(world, number)
         _stock(world, number)
@@ -50,7 +52,7 @@ def reckon(life: Life, watch: Watch) -> None:
     with world.hub.disk.reading() as reads:
         seeds = _seeds(world)
         _traces(world, reads, scope, seeds)
-        honest(world, reads, scope, seeds)
+        check_complete_answers(world, reads, scope, seeds)
     if len(world.plants) > 1:
         _interference(world)
 
@@ -61,37 +63,37 @@ def scope_of(*plants: int) -> PlantScope:
     return plants_for(everyone, Permission.TRACE_READ, plants)
 
 
-def _operations(life: Life) -> None:
+def _operations(driver: Driver) -> None:
     """I2: what was acknowledged is there, once; I3: what was sent twice was done once."""
-    world = life.world
+    world = driver.world
     for operation in world.operations:
-        log = world.shadows[HUB if operation.at_hub else operation.plant, _log_of(operation)]
-        if operation.at_hub:
-            indices = [entry["index"] for entry in log.entries if entry.get("device") == operation.device]
-            disputed: list[int] = []
-        else:
-            indices = log.books.done.get(operation.device, [])
-            disputed = log.books.disputed.get(operation.device, [])
-        name = f"#{operation.number} {operation.command.name}"
-        if operation.done is not None and not operation.excused and not indices and not disputed:
-            raise Violation("I2", f"{name} was acknowledged as {operation.done.index} and is nowhere")
-        firsts = Counter(log.entries[index]["type"] for index in indices)
-        twice = [kind for kind, count in firsts.items() if count > 1]
-        if twice and "direct_" not in operation.command.name:
-            raise Violation("I3", f"{name} was done {firsts[twice[0]]} times: {indices}")
+        for log_id in sorted(operation.log_ids):
+            _check_operation(operation, log_id, world.replays[HUB if operation.at_hub else operation.plant, log_id])
 
 
-def _log_of(operation: Operation) -> int:
-    return -operation.plant if operation.at_hub else operation.plant
+def _check_operation(operation: Operation, log_id: int, log: LedgerReplay) -> None:
+    if operation.at_hub:
+        indices = [entry["index"] for entry in log.entries if entry.get("device") == operation.device]
+        disputed: list[int] = []
+    else:
+        indices = log.state.done.get(operation.device, [])
+        disputed = log.state.disputed.get(operation.device, [])
+    name = f"#{operation.number} {operation.command.name}"
+    if operation.done is not None and not operation.excused and not indices and not disputed:
+        raise Violation("I2", f"{name} was acknowledged as {operation.done.index} and is nowhere in ledger {log_id}")
+    firsts = Counter(log.entries[index]["type"] for index in indices)
+    twice = [kind for kind, count in firsts.items() if count > 1]
+    if twice and operation.command.name not in OF_MANY_ENTRIES:
+        raise Violation("I3", f"{name} was done {firsts[twice[0]]} times: {indices}")
 
 
-def _ledgers(world: World, watch: Watch) -> None:
+def _ledgers(world: World, invariants: StepInvariants) -> None:
     """I14: every ledger verifies against every checkpoint kept of it; a proof of inclusion holds with nothing else."""
     for number in (HUB, *world.plants):
         roots: dict[int, list[SizedRoot]] = {}
         if number != HUB:
-            kept = watch.receipts.get(world.plants[number].name, {})
-            here = world.shadows[number, number]
+            kept = invariants.receipts.get(world.plants[number].name, {})
+            here = world.replays[number, number]
             roots[number] = [
                 SizedRoot(size, root) for size, root in kept.items() if size <= here.size and here.roots[size] == root
             ]
@@ -99,11 +101,11 @@ def _ledgers(world: World, watch: Watch) -> None:
             if not found.whole:
                 raise Violation("I14", f"ledger {found.log_id} at {number}: {found.finding}")
     for number in world.plants:
-        shadow = world.shadows[HUB, number]
-        if shadow.size:
-            index = world.chance.randrange(shadow.size)
-            proof = inclusion_proof(shadow.leaves, index, shadow.size)
-            if not verify_inclusion(shadow.leaves[index], index, shadow.size, proof, shadow.roots[-1]):
+        replay = world.replays[HUB, number]
+        if replay.size:
+            index = world.chance.randrange(replay.size)
+            proof = inclusion_proof(replay.leaves, index, replay.size)
+            if not verify_inclusion(replay.leaves[index], index, replay.size, proof, replay.roots[-1]):
                 raise Violation("I14", f"entry {index} of plant {number} cannot be proven")
 
 
@@ -128,31 +130,31 @@ def _same_tables(world: World, number: int) -> None:
 
 def _stock(world: World, number: int) -> None:
     """I5: what is on hand is what came in less what went out, by a second reading of the ledger."""
-    books = world.shadows[number, number].books
+    state = world.replays[number, number].state
     stored = {
         (batch, location): amount
         for batch, location, amount in world.disk_of(number).peek(
             "SELECT batch_id, location, quantity FROM stock WHERE plant_id = ? AND quantity <> 0", (number,)
         )
     }
-    counted = {place: amount for place, amount in books.stock.items() if amount}
+    counted = {place: amount for place, amount in state.stock.items() if amount}
     if stored != counted:
         places = [place for place in stored.keys() | counted.keys() if stored.get(place) != counted.get(place)]
         raise Violation("I5", f"plant {number}: {places[:2]} has {[stored.get(place) for place in places[:2]]}")
-    for batch in {batch for batch, _ in books.flows}:
-        total = sum(amount for (one, _), amount in books.flows.items() if one == batch)
+    for batch in {batch for batch, _ in state.flows}:
+        total = sum(amount for (one, _), amount in state.flows.items() if one == batch)
         on_hand = sum(amount for (one, _), amount in counted.items() if one == batch)
-        if total or books.flows.get((batch, "stock"), 0) != on_hand:
+        if total or state.flows.get((batch, "stock"), 0) != on_hand:
             raise Violation("I5", f"plant {number}: batch {batch} does not add up")
     _transfers(world, number)
 
 
 def _transfers(world: World, number: int) -> None:
     """I5: of each transfer, dispatched = received + on the road + recorded difference."""
-    here = world.shadows[number, number]
-    for transfer, index in here.books.received.items():
-        source = world.shadows.get((plant_of(transfer), plant_of(transfer)))
-        sent = None if source is None else source.books.dispatched.get(transfer)
+    here = world.replays[number, number]
+    for transfer, index in here.state.received.items():
+        source = world.replays.get((plant_of(transfer), plant_of(transfer)))
+        sent = None if source is None else source.state.dispatched.get(transfer)
         if source is None or sent is None:
             continue
         left = {line["batch"]["id"]: line["dispatched"] for line in source.entries[sent]["payload"]["lines"]}
@@ -185,13 +187,13 @@ def _rebuilt(world: World, number: int) -> None:
 
 
 def _seeds(world: World) -> list[int]:
-    batches = sorted({batch for number in world.plants for batch in world.shadows[number, number].books.batches})
+    batches = sorted({batch for number in world.plants for batch in world.replays[number, number].state.batches})
     return world.chance.sample(batches, min(SEEDS_MAX, len(batches)))
 
 
 def _traces(world: World, reads: ReadSession, scope: PlantScope, seeds: list[int]) -> None:
     """I9: a trace at the hub is the walk over the union of all ledgers, by another reading of them."""
-    links = links_of(world.shadows[number, number] for number in world.plants)
+    links = links_of(world.replays[number, number] for number in world.plants)
     for seed in seeds:
         for direction in (TraceDirection.FORWARD, TraceDirection.BACKWARD):
             wanted = walk(links, [seed], direction)
@@ -203,7 +205,7 @@ def _traces(world: World, reads: ReadSession, scope: PlantScope, seeds: list[int
                 raise Violation("I9", f"{direction} from {seed}: its transfers differ")
 
 
-def honest(world: World, reads: ReadSession, scope: PlantScope, seeds: list[int]) -> None:
+def check_complete_answers(world: World, reads: ReadSession, scope: PlantScope, seeds: list[int]) -> None:
     """I11: an answer that says it is complete holds everything that the plants had written when they last signed."""
     now = world.hub.clock.now()
     statuses: dict[int, PlantReplication] = {}
@@ -211,28 +213,28 @@ def honest(world: World, reads: ReadSession, scope: PlantScope, seeds: list[int]
         found = walks.trace(reads, scope, [seed], TraceDirection.FORWARD)
         if not completeness(reads, scope, found, now=now).complete:
             continue
-        world.story.mark("complete answers")
+        world.run_log.mark("complete answers")
         statuses = statuses or {status.plant_id: status for status in replication_status(reads, scope, now=now)}
         touched = {plant_of(node) for node in (*found.batches, *found.handled)}
         for plant in touched & set(scope):
             status = statuses[plant]
             # By the plant's own clock: who sets it back has entries of a time that was signed for before.
-            unsure = plant in world.forked | world.unsure | world.offstage.keys() or world.plants[plant].clock.steps
-            later = [] if unsure else world.shadows[plant, plant].entries[status.projected :]
+            unsure = plant in world.forked | world.unsure | world.cloned_twins.keys() or world.plants[plant].clock.steps
+            later = [] if unsure else world.replays[plant, plant].entries[status.projected :]
             missing = [one for one in later if parse_instant(one["recorded_at"]) <= (status.checkpoint_at or EPOCH)]
             if missing:
                 text = f"entry {missing[0]['index']} of plant {plant} is older than what it signed last"
                 raise Violation("I11", f"complete, and {text}")
 
 
-def glance(life: Life) -> None:
+def check_midway(driver: Driver) -> None:
     """Check in the middle of a run that no answer of the hub calls itself complete and is not (I11)."""
-    world = life.world
-    known = sorted({batch for number in world.plants for batch in world.shadows[number, number].books.batches})
+    world = driver.world
+    known = sorted({batch for number in world.plants for batch in world.replays[number, number].state.batches})
     if not world.hub.running or not known:
         return
     with world.hub.disk.reading() as reads:
-        honest(world, reads, scope_of(*world.plants), [world.chance.choice(known[-SEEDS_MAX:])])
+        check_complete_answers(world, reads, scope_of(*world.plants), [world.chance.choice(known[-SEEDS_MAX:])])
 
 
 def _interference(world: World) -> None:
@@ -257,7 +259,7 @@ def _interference(world: World) -> None:
 
 def _answers(world: World, reads: ReadSession, visible: int, now: Any) -> Iterator[Any]:
     scope = scope_of(visible)
-    known = sorted(world.shadows[visible, visible].books.batches)[:2]
+    known = sorted(world.replays[visible, visible].state.batches)[:2]
     yield batches_count(reads, scope, BatchesFilter())
     yield [one.known.stated.model_dump() for one in batches_page(reads, scope, BatchesFilter(), None, 50)]
     yield [row.model_dump() for row in changes_page(reads, scope, ChangesFilter(), None, 50)]

@@ -1,4 +1,4 @@
-"""How a mistake is planted: something else in the place of a function or an attribute, until the block ends."""
+"""Patches functions and attributes with planted bugs, until the block ends."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -6,16 +6,16 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Final
 
 Bug = Callable[[], AbstractContextManager[None]]
-ROOMS: Final = ("api", "simulation", "schema", "sync_jobs", "auth", "plants", "infra")
+PACKAGES: Final = ("api", "simulation", "schema", "sync_jobs", "auth", "plants", "infra")
 
 
 @contextmanager
-def everywhere(old: Any, new: Any) -> Iterator[None]:
+def patched_everywhere(old: Any, new: Any) -> Iterator[None]:
     """Put something in the place of a function in every module of ours that has it by name."""
     found = [
         (module, name)
         for module in list(sys.modules.values())
-        if getattr(module, "__name__", "").split(".")[0] in ROOMS
+        if getattr(module, "__name__", "").split(".")[0] in PACKAGES
         for name, value in list(vars(module).items())
         if value is old
     ]
@@ -30,7 +30,7 @@ def everywhere(old: Any, new: Any) -> Iterator[None]:
 
 
 @contextmanager
-def instead(thing: Any, name: str, new: Any) -> Iterator[None]:
+def patched(thing: Any, name: str, new: Any) -> Iterator[None]:
     """Put something in the place of one attribute."""
     old = vars(thing)[name]
     setattr(thing, name, new)
@@ -46,7 +46,7 @@ def nothing(*_given: Any, **_named: Any) -> None:
 
 
 @contextmanager
-def together(*bugs: AbstractContextManager[None]) -> Iterator[None]:
+def all_of(*bugs: AbstractContextManager[None]) -> Iterator[None]:
     """Plant several mistakes that are one."""
     with ExitStack() as planted:
         for bug in bugs:

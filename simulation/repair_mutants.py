@@ -13,7 +13,7 @@ from plants.store.ledger.archive import checkpoint_name
 from plants.store.ledger.entries import Head
 from plants.store.replication.checkpoints import note_up_to
 from plants.store.replication.status import ReplicationStatus
-from simulation.planting import everywhere, instead, nothing, together
+from simulation.mutations import all_of, nothing, patched, patched_everywhere
 from sync_jobs.archive import archiving
 from sync_jobs.hub import intake
 from sync_jobs.plant import restore_detection
@@ -25,7 +25,7 @@ from sync_jobs.protocol.sessions import SessionDecision, SessionVerdict
 
 def marks_ignored() -> AbstractContextManager[None]:
     """A plant starts on whatever store it finds, without a look at its second memory."""
-    return instead(restore_detection, "_continues", lambda *_given: True)
+    return patched(restore_detection, "_continues", lambda *_given: True)
 
 
 def series_not_jumped() -> AbstractContextManager[None]:
@@ -36,28 +36,28 @@ def series_not_jumped() -> AbstractContextManager[None]:
         payload: PlantRestored = {"found": found, "size_before": before, "size": known, "series": {}}
         return repairs.record_repair(session, plant, PLANT_RESTORED, payload, now=now)
 
-    return everywhere(restores.record_restored, restored)
+    return patched_everywhere(restores.record_restored, restored)
 
 
 def tail_not_pulled() -> AbstractContextManager[None]:
     """A plant that was restored takes the hub's longer ledger for good news, and goes on behind it."""
     real = handshake.decide
 
-    def decide(meeting: handshake.HandshakeState) -> Decision:
-        decision = real(meeting)
+    def decide(state: handshake.HandshakeState) -> Decision:
+        decision = real(state)
         return Decision.IN_SYNC if decision is Decision.RESTORED else decision
 
-    return everywhere(real, decide)
+    return patched_everywhere(real, decide)
 
 
 def collision_dropped() -> AbstractContextManager[None]:
     """What collides after a repair is left out instead of put before a person."""
-    return instead(rebasing, "_dispute", nothing)
+    return patched(rebasing, "_dispute", nothing)
 
 
 def rebase_forgotten() -> AbstractContextManager[None]:
     """A plant whose ledger has parted takes the hub's entries on and forgets its own."""
-    return instead(rebasing, "_again", nothing)
+    return patched(rebasing, "_again", nothing)
 
 
 def fence_ignored() -> AbstractContextManager[None]:
@@ -68,12 +68,12 @@ def fence_ignored() -> AbstractContextManager[None]:
         real(head, session, log_id)
         head.fenced = False
 
-    return instead(Head, "__init__", opened)
+    return patched(Head, "__init__", opened)
 
 
 def displaced_session_taken() -> AbstractContextManager[None]:
     """The hub takes a parcel whatever session it comes under."""
-    return instead(intake, "check_session", nothing)
+    return patched(intake, "check_session", nothing)
 
 
 def greeting_displaces() -> AbstractContextManager[None]:
@@ -89,17 +89,17 @@ def greeting_displaces() -> AbstractContextManager[None]:
         taken = sessions.resolve_session(replace(before, offered=(following,)), following)
         return SessionDecision(taken.verdict, {**taken.columns, "session_next": (following,)})
 
-    return everywhere(real, present)
+    return patched_everywhere(real, present)
 
 
 def last_entry_not_remembered() -> AbstractContextManager[None]:
     """The second memory is brought up to date by later commits alone, not by an idle writer or at the opening."""
-    return together(instead(MarkKeeper, "catch_up", nothing), instead(MarkKeeper, "resume", nothing))
+    return all_of(patched(MarkKeeper, "catch_up", nothing), patched(MarkKeeper, "resume", nothing))
 
 
 def followers_left_waiting() -> AbstractContextManager[None]:
     """What waits behind an entry goes on with it, and is forgotten where the program ends in between."""
-    return instead(retrying, "retry_blocked", nothing)
+    return patched(retrying, "retry_blocked", nothing)
 
 
 def archive_counted_early() -> AbstractContextManager[None]:
@@ -125,7 +125,7 @@ def archive_counted_early() -> AbstractContextManager[None]:
         put(run, ledger, done, place, reached)
 
     real, real_unfinished = archiving._store_checkpoint, archiving._store_unfinished  # noqa: SLF001 -- as above.
-    return together(
-        instead(archiving, "_store_unfinished", store_unfinished),
-        instead(archiving, "_store_checkpoint", store_checkpoint),
+    return all_of(
+        patched(archiving, "_store_unfinished", store_unfinished),
+        patched(archiving, "_store_checkpoint", store_checkpoint),
     )

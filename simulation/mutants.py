@@ -1,4 +1,4 @@
-"""Planted bugs: the real code patched wrongly, one mistake at a time, to see that the simulation finds each of them.
+"""Planted bugs: the real code with one mistake each, to check that the simulation finds it.
 
 Each is a mistake that somebody could make: a check forgotten, an order turned round, a number trusted. One that no run
 can see says that an invariant is missing, or that the code is safe without the check.
@@ -28,8 +28,8 @@ from plants.store.ledger import mirrors
 from plants.store.replication import status
 from plants.store.sql.arrays import as_array, in_scope
 from plants.store.traceability import completeness
-from simulation import life
-from simulation.planted_keys import (
+from simulation import driver
+from simulation.key_mutants import (
     hub_statement_forgotten,
     old_key_never_ends,
     revocation_not_taken_back,
@@ -37,7 +37,8 @@ from simulation.planted_keys import (
     rotation_not_recorded,
     rotation_not_stated_again,
 )
-from simulation.planted_repairs import (
+from simulation.mutations import Bug, all_of, nothing, patched, patched_everywhere
+from simulation.repair_mutants import (
     archive_counted_early,
     collision_dropped,
     displaced_session_taken,
@@ -50,7 +51,6 @@ from simulation.planted_repairs import (
     series_not_jumped,
     tail_not_pulled,
 )
-from simulation.planting import Bug, everywhere, instead, nothing, together
 from sync_jobs.hub import intake
 from sync_jobs.plant import push
 from sync_jobs.projection import parking
@@ -62,15 +62,15 @@ from sync_jobs.protocol.wire import Position
 def offset_only_position() -> AbstractContextManager[None]:
     """Positions are compared by their size alone, at the plant and at the hub."""
 
-    def decide(meeting: handshake.HandshakeState) -> Decision:
-        return Decision.PUSH if meeting.hub.size < meeting.mine.size else Decision.IN_SYNC
+    def decide(state: handshake.HandshakeState) -> Decision:
+        return Decision.PUSH if state.hub.size < state.mine.size else Decision.IN_SYNC
 
     def take_in(session: Any, head: Any, delivery: Any, entries: Any, _signed: Any) -> None:
         fresh = entries[max(0, head.size - delivery.start) :]
         if fresh and fresh[0].index == head.size:
             mirrors.extend(session, head, fresh, head.frontier.extend(entry.leaf for entry in fresh))
 
-    return together(everywhere(handshake.decide, decide), instead(intake, "_store_entries", take_in))
+    return all_of(patched_everywhere(handshake.decide, decide), patched(intake, "_store_entries", take_in))
 
 
 def root_not_checked() -> AbstractContextManager[None]:
@@ -83,7 +83,7 @@ def root_not_checked() -> AbstractContextManager[None]:
         if fresh:
             mirrors.extend(session, head, fresh, head.frontier.extend(entry.leaf for entry in fresh))
 
-    return instead(intake, "_store_entries", take_in)
+    return patched(intake, "_store_entries", take_in)
 
 
 def overlap_stored_again() -> AbstractContextManager[None]:
@@ -93,16 +93,16 @@ def overlap_stored_again() -> AbstractContextManager[None]:
         if entries:
             mirrors.extend(session, head, entries, head.frontier.extend(entry.leaf for entry in entries))
 
-    return instead(intake, "_store_entries", take_in)
+    return patched(intake, "_store_entries", take_in)
 
 
 def acknowledged_before_durable() -> AbstractContextManager[None]:
     """A person is told that it is done before the disk has said so."""
 
-    def told(_life: life.Life, _name: str, _durable: bool, made: list[Any]) -> bool:  # noqa: FBT001 -- as it is called.
+    def told(_life: driver.Driver, _name: str, _durable: bool, made: list[Any]) -> bool:  # noqa: FBT001 -- as it is called.
         return bool(made)
 
-    return instead(life.Life, "was_told", told)
+    return patched(driver.Driver, "was_told", told)
 
 
 def receipt_before_durable() -> AbstractContextManager[None]:
@@ -130,18 +130,18 @@ def receipt_before_durable() -> AbstractContextManager[None]:
 
         return real(replace(hub, store=Careless()), machine, delivery)
 
-    return instead(intake, "accept", accept)
+    return patched(intake, "accept", accept)
 
 
 def stamp_without_max() -> AbstractContextManager[None]:
     """The hybrid clock forgets what it said before and shows the wall clock."""
-    return instead(hlc, "tick", lambda _last, now_ms, *_causes: f"{now_ms << hlc.COUNTER_BITS:016x}")
+    return patched(hlc, "tick", lambda _last, now_ms, *_causes: f"{now_ms << hlc.COUNTER_BITS:016x}")
 
 
 def whole_stream_parked() -> AbstractContextManager[None]:
     """One entry that cannot be applied holds up all that come after it."""
     real = parking.touched_keys
-    return everywhere(real, lambda entry: real(entry) | {"everything"})
+    return patched_everywhere(real, lambda entry: real(entry) | {"everything"})
 
 
 def directive_answered_again() -> AbstractContextManager[None]:
@@ -156,21 +156,21 @@ def directive_answered_again() -> AbstractContextManager[None]:
         again = answered >= 0 and asked % 3 == 0
         return ledger.entry_at(session, -plant, answered if again else answered + 1)
 
-    return together(
-        everywhere(outcomes.next_directive, next_directive),
-        everywhere(outcomes.answer_to, nothing),
+    return all_of(
+        patched_everywhere(outcomes.next_directive, next_directive),
+        patched_everywhere(outcomes.answer_to, nothing),
     )
 
 
 def signed_before_handshake() -> AbstractContextManager[None]:
     """A plant signs and sends whatever the handshake found."""
 
-    def decide(meeting: handshake.HandshakeState) -> Decision:
-        if meeting.superseded:
+    def decide(state: handshake.HandshakeState) -> Decision:
+        if state.superseded:
             return Decision.FENCED
-        return Decision.PUSH if meeting.hub.size < meeting.mine.size else Decision.IN_SYNC
+        return Decision.PUSH if state.hub.size < state.mine.size else Decision.IN_SYNC
 
-    return everywhere(handshake.decide, decide)
+    return patched_everywhere(handshake.decide, decide)
 
 
 def receipt_not_checked() -> AbstractContextManager[None]:
@@ -188,7 +188,7 @@ def receipt_not_checked() -> AbstractContextManager[None]:
 
             way.node.writer.write(keep)
 
-    return everywhere(real, take_receipt)
+    return patched_everywhere(real, take_receipt)
 
 
 def watermark_apart() -> AbstractContextManager[None]:
@@ -202,7 +202,7 @@ def watermark_apart() -> AbstractContextManager[None]:
             real(self, "BEGIN IMMEDIATE")
         return real(self, sql, parameters)
 
-    return instead(database.Session, "run", run)
+    return patched(database.Session, "run", run)
 
 
 def request_forgotten() -> AbstractContextManager[None]:
@@ -212,18 +212,20 @@ def request_forgotten() -> AbstractContextManager[None]:
     def call(self: Any, session: Any, order: Any, *, actor: Any, call: Any) -> Any:
         return real(self, session, order, actor=actor, call=replace(call, request=None))
 
-    return instead(execution.Command, "__call__", call)
+    return patched(execution.Command, "__call__", call)
 
 
 def hold_not_checked() -> AbstractContextManager[None]:
     """Held goods can be used."""
     real = dispositions.check_usable
-    return everywhere(real, lambda batch, disposition, _holds, expires, on: real(batch, disposition, (), expires, on))
+    return patched_everywhere(
+        real, lambda batch, disposition, _holds, expires, on: real(batch, disposition, (), expires, on)
+    )
 
 
 def stock_not_checked() -> AbstractContextManager[None]:
     """More can be taken than is there: only the last guard, in the tables, is left, and it is no answer to a person."""
-    return instead(batches.Goods, "check_on_hand", nothing)
+    return patched(batches.Goods, "check_on_hand", nothing)
 
 
 def own_request_approved() -> AbstractContextManager[None]:
@@ -233,12 +235,12 @@ def own_request_approved() -> AbstractContextManager[None]:
     def check(proposal: Any, *, decider: str, level: Any, content: str, at: Any) -> None:
         real(proposal, decider=f"not {decider}", level=level, content=content, at=at)
 
-    return everywhere(real, check)
+    return patched_everywhere(real, check)
 
 
 def stale_change_applied() -> AbstractContextManager[None]:
     """A change is applied to whatever the batch has become since."""
-    return everywhere(change_requests.check_fresh, nothing)
+    return patched_everywhere(change_requests.check_fresh, nothing)
 
 
 def change_applied_twice() -> AbstractContextManager[None]:
@@ -249,7 +251,7 @@ def change_applied_twice() -> AbstractContextManager[None]:
         real(recorder, proposal)
         return real(recorder, proposal)
 
-    return everywhere(real, apply)
+    return patched_everywhere(real, apply)
 
 
 def scope_forgotten() -> AbstractContextManager[None]:
@@ -260,7 +262,7 @@ def scope_forgotten() -> AbstractContextManager[None]:
         return real(session, everything, seeds, forward=forward)
 
     real = walks._walk  # noqa: SLF001 -- as above.
-    return instead(walks, "_walk", walk)
+    return patched(walks, "_walk", walk)
 
 
 def trucks_walked_over() -> AbstractContextManager[None]:
@@ -274,12 +276,12 @@ def trucks_walked_over() -> AbstractContextManager[None]:
             {"scope": as_array(session, scope)},
         )
 
-    return instead(walks, "_walk", walk)
+    return patched(walks, "_walk", walk)
 
 
 def always_complete() -> AbstractContextManager[None]:
     """An answer calls itself complete though a plant's ledger is late."""
-    return instead(completeness, "_ledger_gaps", lambda *_given, **_named: ())
+    return patched(completeness, "_ledger_gaps", lambda *_given, **_named: ())
 
 
 def frontier_not_moved() -> AbstractContextManager[None]:
@@ -291,7 +293,7 @@ def frontier_not_moved() -> AbstractContextManager[None]:
             frontier = Frontier(frontier.size, tuple(reversed(frontier.hashes)))
         real(session, head, entries, frontier)
 
-    return instead(mirrors, "extend", extend)
+    return patched(mirrors, "extend", extend)
 
 
 BUGS: Final[dict[str, Bug]] = {

@@ -1,4 +1,4 @@
-"""A second reading of ledgers, by other code: entries folded into plain dictionaries, with what must never happen.
+"""Replays ledgers into plain dictionaries by independent code, and checks what no ledger may contain.
 
 It takes nothing from `plants.store` and hashes by itself: a mistake there cannot hide itself here.
 """
@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 from simulation.disks import Disk
-from simulation.story import Violation
+from simulation.run_log import Violation
 
 Place = tuple[int, str]
 Link = tuple[int, int, str]
@@ -25,7 +25,7 @@ def micro(amount: str) -> int:
 
 
 @dataclass
-class Books:
+class LedgerState:
     """What one ledger says, folded entry by entry."""
 
     plant: int
@@ -190,12 +190,12 @@ class Books:
 
 
 @dataclass
-class Shadow:
-    """One ledger in one store, followed from outside: bytes, leaves, the root at every size, and the books."""
+class LedgerReplay:
+    """One ledger in one store, followed from outside: bytes, leaves, the root at every size, and the state."""
 
     log_id: int
-    reading: bool = True  # whether its entries are folded into books
-    books: Books = field(init=False)
+    reading: bool = True  # whether its entries are folded into state
+    state: LedgerState = field(init=False)
     leaves: list[bytes] = field(default_factory=list)
     entries: list[dict[str, Any]] = field(default_factory=list)
     roots: list[bytes] = field(default_factory=lambda: [sha256(b"").digest()])
@@ -203,7 +203,7 @@ class Shadow:
     devices: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.books = Books(self.log_id)
+        self.state = LedgerState(self.log_id)
 
     @property
     def size(self) -> int:
@@ -228,7 +228,7 @@ class Shadow:
 
     def forget(self) -> None:
         """Begin again with nothing read."""
-        self.books = Books(self.log_id)
+        self.state = LedgerState(self.log_id)
         self.leaves, self.entries, self.roots, self.peaks = [], [], [sha256(b"").digest()], []
         self.devices = set()
 
@@ -248,7 +248,7 @@ class Shadow:
         if self.entries and entry["hlc"] <= self.entries[-1]["hlc"]:
             raise Violation("I4", f"ledger {self.log_id}: the stamp of entry {index} is not after the one before it")
         if self.log_id > 0 and self.reading:
-            self.books.fold(index, entry)
+            self.state.fold(index, entry)
         self.entries.append(entry)
         self.devices |= {entry.get("device", ""), _original(entry).get("device", "")}
         self.leaves.append(leaf)
@@ -268,7 +268,7 @@ def _original(entry: dict[str, Any]) -> dict[str, Any]:
     return dict(entry["payload"]["entry"]) if entry["type"] == "EntryDisputed" else {}
 
 
-def common(one: Shadow, other: Shadow) -> int:
+def common(one: LedgerReplay, other: LedgerReplay) -> int:
     """Return how many entries two ledgers share from their beginnings."""
     low, high = 0, min(one.size, other.size)
     if one.roots[high] == other.roots[high]:
@@ -282,9 +282,9 @@ def common(one: Shadow, other: Shadow) -> int:
     return low
 
 
-def links_of(shadows: Iterable[Shadow]) -> list[Link]:
+def links_of(replays: Iterable[LedgerReplay]) -> list[Link]:
     """Return the edges of the union of ledgers."""
-    return [link for shadow in shadows for link in shadow.books.links.values()]
+    return [link for replay in replays for link in replay.state.links.values()]
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""What happened in one simulated run, line by line: hashed whole, its last lines kept for whoever reads a failure."""
+"""The log of one simulated run: all lines are hashed, and the last ones are kept for a failure."""
 
 from collections import Counter, deque
 from hashlib import sha256
@@ -8,14 +8,14 @@ LINES_KEPT: Final = 400
 
 
 class Violation(AssertionError):
-    """The system did what it promises never to do; `invariant` is I1 to I16, or SIM where the run itself broke."""
+    """The system did what it promises never to do; `invariant` is I1 to I19, or SIM where the run itself broke."""
 
     def __init__(self, invariant: str, text: str) -> None:
         super().__init__(f"{invariant}: {text}")
         self.invariant = invariant
 
 
-class Story:
+class RunLog:
     """The trace of a run: equal seeds give equal digests, whatever the machine and the time of day."""
 
     def __init__(self) -> None:

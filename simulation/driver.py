@@ -1,11 +1,12 @@
-"""A run's daily life: who does what next, clients that retry what was not answered, and what they remember of it."""
+"""Drives a run: chooses the next act, retries unanswered requests, and keeps the clients' own record of answers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from datetime import datetime
+from typing import Final, Protocol
 
 from auth.actors import NotAuthenticated
 from infra.ids import new_id
-from plants.commands.execution import CommandContext
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry
 from plants.rules.logistics.events import TRANSFER_DISPATCHED, TRANSFER_RECEIVED
@@ -14,28 +15,60 @@ from plants.rules.values.refusals import Refusal
 from simulation.archive import devices_kept
 from simulation.backups import back_up, restore
 from simulation.clocks import HOUR, SECOND
+from simulation.compound_faults import clone, mount_another, restore_both, switch
+from simulation.disks import Disk
+from simulation.dry_runs import context, validate
+from simulation.intents import next_intent
 from simulation.key_changes import change_a_key, let_back_in, revoke_keys
-from simulation.misfortunes import clone, mount_another, restore_both, switch
 from simulation.network import days
-from simulation.nodes import CODES
-from simulation.people import Operation, Sight, wish
-from simulation.story import Violation
+from simulation.reference_model import Verdict
+from simulation.run_log import Violation
+from simulation.views import view_of
+from simulation.workload import Operation
 from simulation.world import HUB, World
 
 WAITING_MAX: Final = 4
 NEWER_TYPES: Final = ("BatchSplit", "BatchMoved", "ProcessFed", "BatchShipped", "StockAdjusted", "BatchAliased")
 READMITTED_EVERY: Final = 12  # steps: so long a revoked plant waits, more or less
+SUBMITTED_EVERY: Final = 12  # operations, of which one is several that were kept
+VALIDATED_EVERY: Final = 10  # operations, of which one is validated first
 SIGN_IN_EVERY: Final = 4  # operations of which one shows its token: checking it takes as long as the work
 
 
+Predict = Callable[[Operation, datetime], Verdict | None]
+
+
+class Compare(Protocol):
+    """Compares an answer with its prediction."""
+
+    def __call__(self, operation: Operation, verdict: Verdict | None, refusal: Refusal | None, *, done: bool) -> None:
+        """Raise Violation where they differ."""
+        ...
+
+
+def _predict_nothing(_operation: Operation, _now: datetime) -> Verdict | None:
+    return None
+
+
+def _compare_nothing(operation: Operation, verdict: Verdict | None, refusal: Refusal | None, *, done: bool) -> None:
+    """Compare nothing: no model follows the run."""
+
+
+def code_of(refusal: Refusal | None) -> str:
+    """Return the code of a refusal, or that there is none."""
+    return "no refusal" if refusal is None else str(refusal.code)
+
+
 @dataclass
-class Life:
+class Driver:
     """What happens in a world from step to step, and the clients' own memory of what they were told."""
 
     world: World
     printed: dict[str, str] = field(default_factory=dict)
     tokens: dict[tuple[int, str], str] = field(default_factory=dict)
     refusals: int = 0
+    predict: Predict = _predict_nothing
+    compare: Compare = _compare_nothing
 
     def __post_init__(self) -> None:
         self.world.nested = self.small_act
@@ -48,7 +81,7 @@ class Life:
         self._idle()
         world.network.deliver_late()
         self._reopen()
-        self._misfortune()
+        self._compound_fault()
         number = chance.choice(list(world.plants))
         draw = chance.randrange(100)
         if draw < 58:  # noqa: PLR2004 -- most of what happens is work.
@@ -57,6 +90,8 @@ class Life:
             world.exchange(number, forced=chance.randrange(3) == 0)
         elif draw < 95:  # noqa: PLR2004 -- the hub's own jobs,
             world.project()
+            if chance.randrange(3) == 0:
+                world.follow_goods()
         elif draw < 96:  # noqa: PLR2004 -- now and then its signatures,
             world.sign()
         elif draw < 98:  # noqa: PLR2004 -- and its archive,
@@ -74,7 +109,7 @@ class Life:
     def small_act(self, sending: int) -> None:
         """Do what others may be doing while a message of a plant is on its way."""
         world, chance = self.world, self.world.chance
-        if sending in world.offstage and chance.randrange(2):
+        if sending in world.cloned_twins and chance.randrange(2):
             self._other_copy(sending)
             return
         number = chance.choice(list(world.plants))
@@ -102,15 +137,30 @@ class Life:
             self.attempt(chance.choice(waiting))
             return
         self.follow(number)
-        wanted = wish(self._sight(number))
-        if wanted is None:
-            return
+        if chance.randrange(SUBMITTED_EVERY):
+            self.attempt(self._operation(number))
+        else:
+            self._submit([self._operation(number) for _ in range(chance.randint(2, 4))])
+
+    def _operation(self, number: int) -> Operation:
+        """Return what a user at a plant, or at headquarters, wants to do next."""
+        world = self.world
+        wanted = next_intent(view_of(world, number))
         operation = Operation(
             len(world.operations), number, wanted.command, wanted.order, wanted.person, new_id(), wanted.reason,
-            wanted.at_hub,
+            wanted.at_hub, wanted.of_hub,
         )  # fmt: skip
         world.operations.append(operation)
-        self.attempt(operation)
+        return operation
+
+    def _submit(self, kept: list[Operation]) -> None:
+        """Send the operations that a device kept while it was offline: in order, and all again if one is unanswered."""
+        self.world.run_log.mark("sent submit")
+        for _ in range(2):
+            for operation in kept:
+                self.attempt(operation)
+            if all(one.done or one.refused for one in kept):
+                return
 
     def attempt(self, operation: Operation) -> None:
         """Send an operation, once more if need be, with the same request id."""
@@ -120,25 +170,36 @@ class Life:
         disk = world.disk_of(node)
         clock = world.hub.clock if operation.at_hub else world.plants[operation.plant].clock
         made: list[Entry] = []
+        refused: Refusal | None = None
+        now = clock.now()
+        predicted = self.predict(operation, now)
+        validated, refusal_before = self._validate(operation, disk, now)
         operation.tries += 1
         fenced = [] if node == HUB else disk.peek("SELECT size FROM logs WHERE log_id = ? AND fenced <> 0", (node,))
 
         def run() -> None:
+            nonlocal refused
             if operation.number % SIGN_IN_EVERY == 0:
                 self._sign_in(node, operation)
-            call = CommandContext(operation.plant, clock.now(), request=operation.request, reason=operation.reason)
             try:
                 with disk.transaction() as session:
-                    done = operation.command(session, operation.order, actor=operation.author, call=call)
+                    done = operation.command(
+                        session, operation.order, actor=operation.author, call=context(operation, now)
+                    )
                     made.extend(done if isinstance(done, list) else [done])
             except Refusal as refusal:
+                refused = refusal
                 made.clear()
                 self.refusals += 1
                 operation.refused = refusal.code
                 world.tell(name, f"#{operation.number} {operation.command.name}: {refusal.code}")
-                world.story.mark(f"refused {refusal.code}")
+                world.run_log.mark(f"refused {refusal.code}")
 
         durable = world.at_hub(run) if operation.at_hub else world.at_plant(node, run)
+        self.compare(operation, predicted, refused, done=durable and bool(made))
+        if validated and (refused is not None or made) and code_of(refused) != code_of(refusal_before):
+            text = f"#{operation.number} {operation.sent}: validated as {code_of(refusal_before)}"
+            raise Violation("I3", f"{text}, and answered {code_of(refused)}")
         if not self.was_told(name, durable, made):
             return
         # A request that is repeated gets the entry of the first time, from a fenced copy too.
@@ -148,12 +209,19 @@ class Life:
             world.tell(name, f"#{operation.number} {operation.command.name}: done, and the answer is lost")
             return
         world.tell(name, f"#{operation.number} {operation.command.name}: entry {made[0].index}")
-        world.story.mark(operation.command.name)
-        operation.done = made[0]
+        world.run_log.mark(f"sent {operation.sent}")
+        operation.done, operation.written = made[0], frozenset(one.envelope["plant"] for one in made)
         if node in world.restored:
             world.restored.discard(node)
-            world.story.hit("F28")
+            world.run_log.hit("F28")
         self._remember(operation, made[0])
+
+    def _validate(self, operation: Operation, disk: Disk, now: datetime) -> tuple[bool, Refusal | None]:
+        """Now and then validate an operation first; returns whether it was, and the refusal that it would get."""
+        if not operation.tries % 2 or self.world.chance.randrange(VALIDATED_EVERY) or disk.busy or disk.connection.dead:
+            return False, None
+        self.world.run_log.mark("sent validateOnly")
+        return True, validate(operation, disk, now)
 
     def was_told(self, _name: str, durable: bool, made: list[Entry]) -> bool:  # noqa: FBT001 -- it says what it is.
         """Tell whether the node would say to the person that it is done."""
@@ -166,9 +234,9 @@ class Life:
         if world.followed[number] == disk.writes:
             return
         world.followed[number], world.wrote_us[number] = disk.writes, world.time.us
-        for (node, _), shadow in world.shadows.items():
+        for (node, _), replay in world.replays.items():
             if node == number:
-                shadow.follow(disk)
+                replay.follow(disk)
 
     def excuse(self, restored: int) -> None:
         """Find what no disk holds any more after a restore: what is nowhere cannot come back."""
@@ -179,13 +247,17 @@ class Life:
             entry = operation.done
             if entry is None or operation.excused or restored not in {HUB, operation.plant}:
                 continue
-            log_id = -operation.plant if operation.at_hub else operation.plant
-            kept = [shadow for (_, one), shadow in world.shadows.items() if one == log_id]
-            if operation.plant in world.offstage:
-                kept.append(world.offstage[operation.plant][1][operation.plant, log_id])
-            if operation.device not in archived and not any(operation.device in shadow.devices for shadow in kept):
+            lost = any(self._is_lost(operation, log_id) for log_id in operation.log_ids)
+            if operation.device not in archived and lost:
                 operation.excused = True
-                world.story.mark("lost with the only disk")
+                world.run_log.mark("lost with the only disk")
+
+    def _is_lost(self, operation: Operation, log_id: int) -> bool:
+        """Return whether no disk holds an entry of an operation in a ledger."""
+        world = self.world
+        kept = [replay for (_, one), replay in world.replays.items() if one == log_id]
+        twins = [replays[key] for _, replays, _ in world.cloned_twins.values() for key in replays if key[1] == log_id]
+        return not any(operation.device in replay.devices for replay in (*kept, *twins))
 
     def _remember(self, operation: Operation, entry: Entry) -> None:
         world, payload = self.world, entry.payload
@@ -195,7 +267,7 @@ class Life:
             if plant_of(batch["id"]) != operation.plant:
                 continue
             before = self.printed.setdefault(batch["code"], entry.envelope["id"])
-            world.story.hit("F47", before != entry.envelope["id"])
+            world.run_log.hit("F47", before != entry.envelope["id"])
             if before != entry.envelope["id"] and operation.plant not in world.forgetful:
                 text = f"{batch['code']} was printed before, for {before}, and again for {entry.envelope['id']}"
                 raise Violation("I13", text)
@@ -205,22 +277,8 @@ class Life:
                 world.labels[payload["destination"]].append(label)
         if entry.type == TRANSFER_RECEIVED.name:
             source = plant_of(payload["transfer"])
-            sent = world.shadows[source, source].books.dispatched.get(payload["transfer"])
-            world.story.hit("F46", sent is not None and sent >= world.shadows[HUB, source].size)
-
-    def _sight(self, number: int) -> Sight:
-        world = self.world
-        shadow = world.shadows[number, number]
-        today = world.plants[number].clock.now().date()
-        codes = tuple(CODES.values())[: len(world.plants)]
-        directed = [
-            entry["payload"].get("hold") or entry["payload"]["recall"]
-            for entry in world.shadows[HUB, -number].entries
-            if entry["type"] in {"HoldDirected", "RecallDirected"}
-        ]
-        everywhere = [code for one in world.plants for code in list(world.shadows[one, one].books.codes)[-8:]]
-        labels = world.labels[CODES[number]]
-        return Sight(shadow.books, shadow, today, number, codes, labels, world.chance, directed, everywhere)
+            sent = world.replays[source, source].state.dispatched.get(payload["transfer"])
+            world.run_log.hit("F46", sent is not None and sent >= world.replays[HUB, source].size)
 
     def _sign_in(self, node: int, operation: Operation) -> None:
         """Show the token, and where it has run out sign in again, as the node's identity provider has it."""
@@ -298,30 +356,30 @@ class Life:
         world.network.cut(number, us, one_way=one_way)
         world.tell(world.plants[number].name, f"cut off for {us // SECOND} s" + (" one way" if one_way else ""))
 
-    def _misfortune(self) -> None:
-        """Let one of the greater misfortunes happen, if this run has them."""
+    def _compound_fault(self) -> None:
+        """Inject compound faults, as often as the options of the run say."""
         world, swarm, chance = self.world, self.world.swarm, self.world.chance
         number = chance.choice(list(world.plants))
         if world.happens(swarm.cuts):
             self._cut_off(number)
         if world.happens(swarm.crashes):
             node = chance.choice((HUB, number))
-            world.story.hit("F15")
+            world.run_log.hit("F15")
             world.tell("HUB" if node == HUB else world.plants[number].name, "is killed")
             (world.hub if node == HUB else world.plants[number]).kill()
         if world.happens(swarm.clock_steps):
             world.step_clock(chance.choice((HUB, number)))
-        if world.happens(swarm.restores) and number not in world.offstage:
+        if world.happens(swarm.restores) and number not in world.cloned_twins:
             restore(world, number)
         if world.happens(swarm.unknown_types):
             world.unknown ^= {chance.choice(NEWER_TYPES)}
-            world.story.hit("F42")
+            world.run_log.hit("F42")
             world.tell("HUB", f"runs a program that does not know {sorted(world.unknown)}")
         self._copies(number)
         self._keys(number)
-        if world.happens(swarm.snapshots) and number not in world.offstage:
+        if world.happens(swarm.snapshots) and number not in world.cloned_twins:
             self._roll_back(number)
         if world.happens(swarm.hub_restores):
             restore(world, HUB)
-        if world.happens(swarm.both_restores) and number not in world.offstage:
+        if world.happens(swarm.both_restores) and number not in world.cloned_twins:
             restore_both(world, number)

@@ -1,4 +1,4 @@
-"""What must hold at every moment of a run: the cheap invariants, after each step."""
+"""Cheap invariants, checked after each step of a run."""
 
 import json
 import re
@@ -7,9 +7,9 @@ from typing import Final
 
 from auth.notes import open_checkpoint
 from plants.store.replication.status import ReplicationState
-from simulation.books import Shadow, common, machines_of
-from simulation.life import Life
-from simulation.story import Violation
+from simulation.driver import Driver
+from simulation.ledger_replay import LedgerReplay, common, machines_of
+from simulation.run_log import Violation
 from simulation.world import HUB
 
 ALARMED: Final = frozenset(
@@ -33,10 +33,10 @@ NODE_ID: Final = re.compile(r"(?<!\d)\d{13,16}(?!\d)")
 
 
 @dataclass
-class Watch:
+class StepInvariants:
     """Looks at the disks from outside after each step; raises Violation."""
 
-    life: Life
+    driver: Driver
     receipts: dict[str, dict[int, bytes]] = field(default_factory=dict)
     seen: dict[int, int] = field(default_factory=dict)
     checked: int = 0
@@ -44,10 +44,10 @@ class Watch:
 
     def look(self) -> None:
         """Check what has changed since the last look."""
-        world = self.life.world
+        world = self.driver.world
         moved = [number for number in (HUB, *world.plants) if world.followed[number] != world.disk_of(number).writes]
         for number in moved:
-            self.life.follow(number)
+            self.driver.follow(number)
         if not moved:
             return
         for number in world.plants:
@@ -62,7 +62,7 @@ class Watch:
 
     def _archived(self) -> None:
         """I2: what the hub counts as archived is in the archive, under a checkpoint."""
-        world = self.life.world
+        world = self.driver.world
         if world.archive is None:
             return
         for log_id, size, checkpoint in world.hub.disk.peek(SELECT_ARCHIVED):
@@ -73,14 +73,14 @@ class Watch:
 
     def _machines(self) -> None:
         """I8: whose keys count at the hub is what its own ledger says, and nothing else."""
-        ledger = self.life.world.shadows[HUB, HUB]
+        ledger = self.driver.world.replays[HUB, HUB]
         if ledger.roots[-1] == self.machines_at:
             return
         self.machines_at = ledger.roots[-1]
         stated = {
             number: (one.assertion, one.ledger, one.counts) for number, one in machines_of(ledger.entries).items()
         }
-        found = {number: tuple(row) for number, *row in self.life.world.hub.disk.peek(SELECT_MACHINES)}
+        found = {number: tuple(row) for number, *row in self.driver.world.hub.disk.peek(SELECT_MACHINES)}
         if found != stated:
             raise Violation("I8", f"the hub's ledger says {stated} of the plants' keys, and it goes by {found}")
 
@@ -89,7 +89,7 @@ class Watch:
 
         What is due already waits for nothing but its turn.
         """
-        world = self.life.world
+        world = self.driver.world
         blocked: dict[int, set[str]] = {}
         for log_id, index, failed, due in world.hub.disk.peek(SELECT_PARKED):
             held = blocked.setdefault(log_id, set())
@@ -97,28 +97,28 @@ class Watch:
             if not failed and not due and held.isdisjoint(found):
                 raise Violation("I12", f"entry {index} of plant {log_id} waits for nothing that it touches")
             held |= found
-            world.story.mark("parked")
+            world.run_log.mark("parked")
 
     def _touched(self, log_id: int, index: int) -> set[str]:
-        entry = self.life.world.shadows[HUB, log_id].entries[index]
+        entry = self.driver.world.replays[HUB, log_id].entries[index]
         found = {entry["key"], *NODE_ID.findall(json.dumps(entry["payload"]))}
-        books = self.life.world.shadows[log_id, log_id].books
+        state = self.driver.world.replays[log_id, log_id].state
         for name in tuple(found):
-            if name in books.codes:
-                found.add(str(books.codes[name]))
-            elif name.isdigit() and int(name) in books.batches:
-                found.add(books.batches[int(name)]["code"])
+            if name in state.codes:
+                found.add(str(state.codes[name]))
+            elif name.isdigit() and int(name) in state.batches:
+                found.add(state.batches[int(name)]["code"])
         return found
 
     def _prefix(self, number: int) -> None:
         """I1: the hub's copy is the beginning of the plant's ledger, unless somebody put an older disk back."""
-        world = self.life.world
-        here, there = world.shadows[number, number], world.shadows[HUB, number]
-        directives, mirrored = world.shadows[HUB, -number], world.shadows[number, -number]
+        world = self.driver.world
+        here, there = world.replays[number, number], world.replays[HUB, number]
+        directives, mirrored = world.replays[HUB, -number], world.replays[number, -number]
         shared = common(here, there), common(directives, mirrored)
         level = shared == (there.size, mirrored.size)
         if level:
-            if number not in world.offstage:
+            if number not in world.cloned_twins:
                 world.forked.discard(number)
             return
         if number not in world.forked:
@@ -128,19 +128,19 @@ class Watch:
 
     def _receipt(self, number: int) -> None:
         """I2: what a plant holds a receipt for is at the hub, the same to the byte."""
-        world = self.life.world
+        world = self.driver.world
         rows = world.disk_of(number).peek(SELECT_STANDING, (number,))
         if not rows:
             return
         state, alarm, acknowledged = rows[0]
         if state in ALARMED and not alarm:
             raise Violation("I16", f"plant {number} is {state}, and no alarm says so")
-        there = world.shadows[HUB, number]
+        there = world.replays[HUB, number]
         kept = self.receipts.setdefault(world.plants[number].name, {})
         for size, note in world.disk_of(number).peek(SELECT_NOTES, (number,)):
             if size not in kept:
                 kept[size] = self._read(number, size, bytes(note))
-        here = world.shadows[number, number]
+        here = world.replays[number, number]
         proven = acknowledged <= min(here.size, there.size) and here.roots[acknowledged] == there.roots[acknowledged]
         if acknowledged not in kept and not proven and number not in world.forked:
             raise Violation("I2", f"plant {number} counts {acknowledged} entries as received, without a receipt")
@@ -154,14 +154,14 @@ class Watch:
             if number not in world.unsure:
                 raise Violation("I2", f"plant {number} has a receipt for {one} entries, and the hub has {there.size}")
 
-    def _missing(self, copy: str, there: Shadow) -> list[int]:
+    def _missing(self, copy: str, there: LedgerReplay) -> list[int]:
         """Return for which sizes a copy of a plant has receipts that the hub's ledger does not bear out."""
         kept = self.receipts.get(copy, {})
         return [one for one, root in kept.items() if there.size < one or there.roots[one] != root]
 
     def _read(self, number: int, size: int, note: bytes) -> bytes:
         """Return the root in a receipt, after a check that it is one."""
-        world = self.life.world
+        world = self.driver.world
         origin = world.plants[number].origin
         hub = world.hub.origin
         keys = [
@@ -174,15 +174,15 @@ class Watch:
 
     def _acknowledged(self) -> None:
         """I2: what a person was told is done stands in the plant's ledger, where it stood then."""
-        world = self.life.world
+        world = self.driver.world
         done = [one for one in world.operations[self.checked :] if one.done is not None and not one.excused]
         for operation in done:
-            if operation.plant in world.forked | world.offstage.keys() or operation.at_hub:
+            if operation.plant in world.forked | world.cloned_twins.keys() or operation.at_hub:
                 continue
             entry = operation.done
             assert entry is not None
-            books = world.shadows[operation.plant, operation.plant].books
-            if operation.device not in books.done and operation.device not in books.disputed:
+            state = world.replays[operation.plant, operation.plant].state
+            if operation.device not in state.done and operation.device not in state.disputed:
                 text = f"#{operation.number} {operation.command.name} was acknowledged as entry {entry.index}"
                 raise Violation("I2", f"{text} of plant {operation.plant}, and it is not there")
         self.checked = max(0, len(world.operations) - 12)

@@ -1,10 +1,10 @@
-"""Misfortunes that strike more than one disk: another plant's mounted, a plant cloned, plant and hub put back."""
+"""Faults of more than one disk: a wrong disk mounted, a plant cloned, plant and hub restored together."""
 
 from infra.sqlite_engine import StoreUnfit
 from simulation.backups import restore
-from simulation.books import Shadow
+from simulation.ledger_replay import LedgerReplay
 from simulation.nodes import MarksInMemory, SimulatedPlant
-from simulation.story import Violation
+from simulation.run_log import Violation
 from simulation.world import HUB, World, disks
 
 
@@ -17,7 +17,7 @@ def mount_another(world: World, number: int) -> None:
     own, wrong = plant.disk.image(), other.disk.image()
     plant.disk.start()
     plant.disk.put_back(wrong)
-    world.story.hit("F35")
+    world.run_log.hit("F35")
     world.tell(plant.name, f"has the disk of {other.name} mounted")
     try:
         plant.open()
@@ -38,7 +38,7 @@ def restore_both(world: World, number: int) -> None:
         return
     if world.disk_of(HUB).busy or world.disk_of(number).busy:
         return
-    world.story.hit("F31")
+    world.run_log.hit("F31")
     restore(world, number)
     restore(world, HUB)
 
@@ -46,7 +46,7 @@ def restore_both(world: World, number: int) -> None:
 def clone(world: World, number: int) -> None:
     """Copy a plant's machine, whole: from now on both run, now one and now the other."""
     plant = world.plants[number]
-    if number in world.offstage or plant.disk.busy:
+    if number in world.cloned_twins or plant.disk.busy:
         return
     disk = disks(2 + len(world.plants) + number)[-1]
     image = plant.disk.image()
@@ -56,25 +56,25 @@ def clone(world: World, number: int) -> None:
     twin = SimulatedPlant(number, disk, world.clock_of(number), world.opener_of(number), name)
     twin.marks, twin.keys = MarksInMemory(plant.marks.content), plant.keys.copied()
     twin.open()
-    shadows = {(number, log_id): Shadow(log_id) for log_id in (number, -number)}
-    world.offstage[number] = twin, shadows, -1
+    replays = {(number, log_id): LedgerReplay(log_id) for log_id in (number, -number)}
+    world.cloned_twins[number] = twin, replays, -1
     world.forked.add(number)
     world.copied.add(number)
     world.forgetful.add(number)
     world.locked_out.add(number)
-    world.story.hit("F32")
+    world.run_log.hit("F32")
     world.tell(plant.name, "is cloned, and both copies run")
 
 
 def switch(world: World, number: int) -> bool:
     """Let the other copy of a cloned plant act from now on; False where there is none."""
-    if number not in world.offstage or world.plants[number].disk.busy:
+    if number not in world.cloned_twins or world.plants[number].disk.busy:
         return False
-    twin, shadows, followed = world.offstage[number]
-    own = {key: world.shadows[key] for key in shadows}
-    world.offstage[number] = world.plants[number], own, world.followed[number]
+    twin, replays, followed = world.cloned_twins[number]
+    own = {key: world.replays[key] for key in replays}
+    world.cloned_twins[number] = world.plants[number], own, world.followed[number]
     world.plants[number], world.followed[number] = twin, followed
-    world.shadows.update(shadows)
+    world.replays.update(replays)
     world.forked.add(number)
     world.forgetful.add(number)
     world.tell(twin.name, "acts")
@@ -83,6 +83,6 @@ def switch(world: World, number: int) -> bool:
 
 def stop_twin(world: World, number: int) -> None:
     """Stop the copy that is not acting, for good."""
-    twin, _, _ = world.offstage.pop(number)
+    twin, _, _ = world.cloned_twins.pop(number)
     twin.kill()
     world.tell(twin.name, "is stopped for good")

@@ -1,17 +1,17 @@
-"""The end of a run: faults stop, persons do what their alarms ask them to do, and everything must come level soon."""
+"""The end of a run: faults stop, operators follow the alarms, and all nodes must converge within a bound."""
 
 from functools import partial
 from typing import Final
 
 from plants.store.ledger.archive import archived, folder
 from simulation.clocks import SECOND
+from simulation.compound_faults import stop_twin, switch
 from simulation.disks import Plan
+from simulation.driver import Driver
 from simulation.key_changes import counts, let_back_in, revoke_keys
-from simulation.life import Life
-from simulation.misfortunes import stop_twin, switch
 from simulation.nodes import SimulatedPlant
-from simulation.story import Violation
-from simulation.watching import Watch
+from simulation.run_log import Violation
+from simulation.step_invariants import StepInvariants
 from simulation.world import HUB, World
 from sync_jobs.archive.checks import check_archive
 from sync_jobs.keys.hub_keys import chain_at
@@ -24,9 +24,9 @@ LONGEST_WAIT_US: Final = 3700 * SECOND
 """A little more than the longest wait that the other side can ask for, or a wrong clock leave behind."""
 
 
-def come_level(life: Life, watch: Watch) -> int:
+def converge(driver: Driver, invariants: StepInvariants) -> int:
     """Let the faults end and wait until plants and hub are level; returns the rounds. Raises Violation I12."""
-    world = life.world
+    world = driver.world
     world.calm = True
     world.unknown.clear()
     world.network.heal()
@@ -38,29 +38,30 @@ def come_level(life: Life, watch: Watch) -> int:
         world.open(number)
     world.tell("world", "calm")
     _persons(world)
-    watch.look()
+    invariants.look()
     for operation in world.operations:
         if operation.done is None and operation.refused is None:
-            life.attempt(operation)
-    watch.look()
+            driver.attempt(operation)
+    invariants.look()
     world.time.advance(LONGEST_WAIT_US)
-    for number in list(world.offstage):
+    for number in list(world.cloned_twins):
         _unite(world, number)
-        watch.look()
+        invariants.look()
     for count in range(1, ROUNDS_MAX + 1):
         world.time.advance(ROUND_US)
         for number in world.plants:
             world.exchange(number)
-            watch.look()
+            invariants.look()
         while world.hub.running and _project(world):
             pass
-        watch.look()
-        if not _unlevel(life):
+        world.follow_goods()
+        invariants.look()
+        if not _unlevel(driver):
             _archived(world)
             return count
         if count % 4 == 0:
             _persons(world)
-    raise Violation("I12", f"not level after {ROUNDS_MAX} rounds without faults: {'; '.join(_unlevel(life))}")
+    raise Violation("I12", f"not level after {ROUNDS_MAX} rounds without faults: {'; '.join(_unlevel(driver))}")
 
 
 def _archived(world: World) -> None:
@@ -75,15 +76,15 @@ def _archived(world: World) -> None:
         reached = {log_id: archived(session, log_id) for log_id in (HUB, *world.plants)}
     found = check_archive(world.hub.node, archive)
     for log_id, done in reached.items():
-        shadow = world.shadows[HUB, log_id]
+        replay = world.replays[HUB, log_id]
         whole = [
             one.size
             for one in found
             if done is not None and one.wrong is None and folder(one.origin, one.branch) in done.checkpoint
         ]
-        if shadow.size and (done is None or done.size < shadow.size or whole != [done.size]):
+        if replay.size and (done is None or done.size < replay.size or whole != [done.size]):
             wrong = [one.wrong for one in found if one.wrong]
-            raise Violation("I14", f"ledger {log_id}: {whole} of {shadow.size} entries are in the archive; {wrong}")
+            raise Violation("I14", f"ledger {log_id}: {whole} of {replay.size} entries are in the archive; {wrong}")
 
 
 def _unite(world: World, number: int) -> None:
@@ -105,9 +106,9 @@ def _unite(world: World, number: int) -> None:
 
 
 def _project(world: World) -> bool:
-    before = world.hub.disk.writes, len(world.story)
+    before = world.hub.disk.writes, len(world.run_log)
     world.project()
-    return len(world.story) != before[1]
+    return len(world.run_log) != before[1]
 
 
 def _persons(world: World) -> None:
@@ -139,23 +140,23 @@ def _state(plant: SimulatedPlant) -> str:
     return str(rows[0][0]) if rows else "NEVER_MET"
 
 
-def _unlevel(life: Life) -> list[str]:
+def _unlevel(driver: Driver) -> list[str]:
     """Return what is not level yet."""
-    world, found = life.world, []
+    world, found = driver.world, []
     for number, plant in world.plants.items():
         for log_id in (number, -number):
-            here, there = world.shadows[number, log_id], world.shadows[HUB, log_id]
+            here, there = world.replays[number, log_id], world.replays[HUB, log_id]
             if here.roots[-1] != there.roots[-1]:
                 found.append(f"ledger {log_id}: {here.size} here, {there.size} at the hub")
         ((state, acknowledged),) = plant.disk.peek(
             "SELECT state, acknowledged FROM replication WHERE log_id = ?", (number,)
         ) or [("NEVER_MET", 0)]
-        if state != "IN_SYNC" or acknowledged != world.shadows[number, number].size:
+        if state != "IN_SYNC" or acknowledged != world.replays[number, number].size:
             found.append(f"plant {number} is {state}, with a receipt for {acknowledged}")
         found += _keys_apart(world, plant)
-        books = world.shadows[number, number].books
-        if len(books.answered) != world.shadows[number, -number].size:
-            found.append(f"plant {number} answered {len(books.answered)} directives")
+        state = world.replays[number, number].state
+        if len(state.answered) != world.replays[number, -number].size:
+            found.append(f"plant {number} answered {len(state.answered)} directives")
     for log_id, size, projected in world.hub.disk.peek("SELECT log_id, size, projected FROM logs WHERE log_id > 0"):
         if size != projected and log_id in world.plants:
             found.append(f"the hub applied {projected} of the {size} entries of {log_id}")

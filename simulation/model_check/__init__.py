@@ -1,0 +1,1 @@
+"""Compares the product with the reference model: answers before each command, tables after each entry."""
