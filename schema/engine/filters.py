@@ -9,7 +9,7 @@ import strawberry
 from infra.messages import message
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.instants import micros
-from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span
+from plants.store.sql.filters import CodeCriterion, MemberCriterion, NameCriterion, Span
 from schema.engine.fields import described, input_type
 from schema.engine.limits import VALUES_MAX, exceeded
 from schema.engine.scalars import RequestId
@@ -44,6 +44,22 @@ class CodeFilter:
     @property
     def criterion(self) -> CodeCriterion:
         return CodeCriterion(self.eq, _listed(self.in_), self.begins_with)
+
+
+@input_type
+class NameFilter:
+    """Tests a name that people write, such as a supplier's lot. Case, width and spaces at its ends do not differ.
+
+    Identifiers of EPCIS are case-sensitive.
+    """
+
+    eq: str | None = described("This name.", default=None)
+    in_: list[str] | None = described(f"One of these names, at most {VALUES_MAX}.", name="in", default=None)
+    begins_with: str | None = described("Beginning of the name.", default=None)
+
+    @property
+    def criterion(self) -> NameCriterion:
+        return NameCriterion(self.eq, _listed(self.in_), self.begins_with)
 
 
 @input_type

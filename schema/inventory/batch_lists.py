@@ -4,7 +4,7 @@ from plants.rules.quality.dispositions import Disposition
 from plants.store.inventory.batch_lists import AliasesFilter, BatchesFilter, BatchOrderField
 from plants.store.sql.orders import Order
 from schema.engine.fields import described, enum_type, input_type
-from schema.engine.filters import CodeFilter, DateRange, DateTimeRange, Filter, criterion
+from schema.engine.filters import CodeFilter, DateRange, DateTimeRange, Filter, NameFilter, criterion
 from schema.engine.orders import Ordering
 
 enum_type(Disposition)
@@ -17,7 +17,7 @@ class BatchAliasFilter:
 
     scheme: CodeFilter | None = described("Scheme of the alias, such as SUPPLIER_LOT.", default=None)
     issuer_code: CodeFilter | None = described("Code of the supplier or customer that issued it.", default=None)
-    value: CodeFilter | None = described("Text of the alias.", default=None)
+    value: NameFilter | None = described("Text of the alias.", default=None)
 
     @property
     def criterion(self) -> AliasesFilter:
@@ -28,12 +28,17 @@ class BatchAliasFilter:
 class BatchFilter:
     """Filters batches. One plant's goods of the batch must meet all fields given here."""
 
+    text: str | None = described(
+        "Text that the code, an alias in force or the purchase order contains. "
+        "Case, width and spaces at its ends do not differ.",
+        default=None,
+    )
     code: CodeFilter | None = described("Code of the batch.", default=None)
     aliases: BatchAliasFilter | None = described("Aliases of the batch. One of them must match.", default=None)
     material_code: CodeFilter | None = described("Code of the material.", default=None)
     supplier_code: CodeFilter | None = described("Code of the supplier.", default=None)
-    supplier_lot: CodeFilter | None = described("Lot code of the supplier, as the receipt stated it.", default=None)
-    purchase_order: CodeFilter | None = described("Purchase order of the receipt.", default=None)
+    supplier_lot: NameFilter | None = described("Lot code of the supplier, as the receipt stated it.", default=None)
+    purchase_order: NameFilter | None = described("Purchase order of the receipt.", default=None)
     origin_code: CodeFilter | None = described("Code of the plant that made or first received it.", default=None)
     grade: CodeFilter | None = described("Quality grade, such as A.", default=None)
     produced_at: DateTimeRange | None = described("Time of production.", default=None)
@@ -54,6 +59,7 @@ class BatchFilter:
     def criteria(self, order: Order[BatchOrderField]) -> BatchesFilter:
         return BatchesFilter(
             plant=criterion(self.plant_code),
+            text=self.text,
             code=criterion(self.code),
             material=criterion(self.material_code),
             supplier=criterion(self.supplier_code),

@@ -29,7 +29,7 @@ from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
-from schema.engine.filters import CodeFilter, DateTimeRange, criterion
+from schema.engine.filters import CodeFilter, DateTimeRange, NameFilter, criterion
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
@@ -149,7 +149,7 @@ class ShipmentFilter:
 
     plant_code: CodeFilter | None = described("Code of the plant that shipped the goods.", default=None)
     customer_code: CodeFilter | None = described("Code of the customer.", default=None)
-    customer_order: CodeFilter | None = described("Number of the order of the customer.", default=None)
+    customer_order: NameFilter | None = described("Number of the order of the customer.", default=None)
     batch_code: CodeFilter | None = described("Code of a batch of its lines.", default=None)
     corrected: bool | None = described(
         "True for shipments whose entry was corrected, false for the others. Without it, both.", default=None

@@ -131,7 +131,7 @@ class DefinitionFilter:
     plant_code: CodeFilter | None = described("Code of the plant of the definition.", default=None)
     code: CodeFilter | None = described("Code at the plant.", default=None)
     text: str | None = described(
-        "Text that the code or the name contains. Upper and lower case are the same.", default=None
+        "Text that the code or the name contains. Case, width and spaces at its ends do not differ.", default=None
     )
 
     def criteria(self, kind: str, order_by: DefinitionOrder | None) -> DefinitionsFilter:

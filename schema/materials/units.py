@@ -11,6 +11,7 @@ from plants.commands.materials import changes, definitions
 from plants.rules.ledger.events import Subject
 from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.quantities import UNITS
+from plants.rules.values.search_forms import search_form
 from plants.store.materials.units import (
     BUILT_IN,
     UnitRow,
@@ -118,9 +119,9 @@ class UnitFilter(DefinitionFilter):
         defined = self.criteria(MasterKind.UNIT.value, order_by)
         if self.plant_code is not None:
             return UnitsFilter(defined)
-        text, code = (self.text or "").lower(), criterion(self.code)
+        text, code = search_form(self.text or ""), criterion(self.code)
         named = {one: required(unit_name(one, language)) for one in UNITS if code is None or code.admits(one)}
-        shown = {one: name for one, name in named.items() if text in one.lower() or text in name.lower()}
+        shown = {one: name for one, name in named.items() if text in one.lower() or text in search_form(name)}
         return UnitsFilter(defined, shown)
 
 

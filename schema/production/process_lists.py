@@ -4,7 +4,7 @@ from plants.rules.production.process_records import ProcessKind, ProcessState
 from plants.store.production.process_listings import ProcessesFilter, ProcessRecordOrderField
 from plants.store.sql.orders import Order
 from schema.engine.fields import described, enum_type, input_type
-from schema.engine.filters import CodeFilter, DateTimeRange, Filter, criterion
+from schema.engine.filters import CodeFilter, DateTimeRange, Filter, NameFilter, criterion
 from schema.engine.orders import Ordering
 
 enum_type(ProcessKind)
@@ -19,7 +19,7 @@ class ProcessRecordFilter:
     plant_code: CodeFilter | None = described("Code of the plant of the record.", default=None)
     kind: Filter[ProcessKind] | None = described("Kind of process.", default=None)
     state: Filter[ProcessState] | None = described("State of the record.", default=None)
-    job_order: CodeFilter | None = described("Number of the job order.", default=None)
+    job_order: NameFilter | None = described("Number of the job order.", default=None)
     segment: CodeFilter | None = described("Process segment, such as MIXING.", default=None)
     equipment_code: CodeFilter | None = described("Code of the equipment.", default=None)
     batch_code: CodeFilter | None = described("Code of a batch of its inputs or outputs.", default=None)

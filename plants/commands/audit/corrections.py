@@ -176,10 +176,10 @@ def _restore_names(writer: PlantLedgerWriter, entry: Entry, payload: EntryCorrec
 
 
 def _is_in_force(writer: PlantLedgerWriter, alias: AliasStatement) -> bool:
-    named = batches.batches_by_alias(
+    named = batches.aliases_in_force(
         writer.session, writer.call.plant, alias["scheme"], alias["issuer"], alias["value"]
     )
-    return any(goods.id == alias["batch"] for goods in named)
+    return (alias["batch"], alias["value"]) in named
 
 
 def _restore_process(writer: PlantLedgerWriter, entry: Entry, payload: EntryCorrected) -> None:

@@ -36,7 +36,7 @@ def alias_batch(writer: PlantLedgerWriter, order: Naming) -> Entry:
                     check_alias(alias)
                     continue
                 stated.append(new_alias(writer, goods.id, goods.material, alias))
-                if _has(writer, goods, alias):
+                if _values(writer, goods, alias):
                     why = ALIAS_IN_FORCE(alias=alias.value, scheme=alias.scheme, batch=goods.code)
                     raise Refusal(NOTHING_CHANGES, why=why)
     assert goods is not None
@@ -54,10 +54,17 @@ def end_alias(writer: PlantLedgerWriter, order: Naming) -> Entry:
             with refusals.at("aliases", place):
                 if goods is None:
                     continue  # whether the batch has the alias cannot be told
-                if not _has(writer, goods, alias):
+                values = _values(writer, goods, alias)
+                if not values:
                     why = ALIAS_NOT_IN_FORCE(alias=alias.value[:40], scheme=alias.scheme[:40], batch=goods.code)
                     raise Refusal(NOTHING_CHANGES, why=why)
-                ended.append({"batch": goods.id, "scheme": alias.scheme, "issuer": alias.issuer, "value": alias.value})
+                named: AliasStatement = {
+                    "batch": goods.id,
+                    "scheme": alias.scheme,
+                    "issuer": alias.issuer,
+                    "value": alias.value,
+                }
+                ended += ({**named, "value": value} for value in values)
     assert goods is not None
     payload: Outcome = {"ended_aliases": ended}
     return writer.record(BATCH_ALIASED, goods.code, payload)
@@ -70,7 +77,8 @@ def _places(aliases: Sequence[AliasOrder], refusals: Refusals) -> Iterator[tuple
         yield from first_places(aliases)
 
 
-def _has(writer: PlantLedgerWriter, goods: Goods, alias: AliasOrder) -> bool:
+def _values(writer: PlantLedgerWriter, goods: Goods, alias: AliasOrder) -> list[str]:
+    """Return the values in force by which the alias names the batch, as they were given."""
     session, plant = writer.session, writer.call.plant
-    named = batches.batches_by_alias(session, plant, alias.scheme, alias.issuer, alias.value)
-    return any(one.id == goods.id for one in named)
+    named = batches.aliases_in_force(session, plant, alias.scheme, alias.issuer, alias.value)
+    return [value for batch, value in named if batch == goods.id]

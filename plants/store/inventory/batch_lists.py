@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, exists, func, tuple_
+from sqlalchemy import ColumnElement, Select, exists, func, or_, tuple_
 from sqlalchemy import select as sql_select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
@@ -13,6 +13,7 @@ from infra.database import ReadSession
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.scope import PlantScope
+from plants.rules.values.search_forms import search_form
 from plants.store.inventory.batches import Alias, Batch, Known, known_by_id
 from plants.store.inventory.holds import is_on_hold
 from plants.store.inventory.movements import Stock
@@ -21,7 +22,7 @@ from plants.store.ledger.corrected_entries import corrected
 from plants.store.materials.plants import plants_admitted
 from plants.store.sql import pages
 from plants.store.sql.columns import plant_of_number
-from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span, filtered
+from plants.store.sql.filters import CodeCriterion, MemberCriterion, NameCriterion, Span, filtered
 from plants.store.sql.orders import NO_DAY, Order
 from plants.store.sql.planning import indexed_unless
 
@@ -44,7 +45,7 @@ class AliasesFilter:
 
     scheme: CodeCriterion | None = None
     issuer: CodeCriterion | None = None
-    value: CodeCriterion | None = None
+    value: NameCriterion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,12 @@ class BatchesFilter:
     """
 
     plant: CodeCriterion | None = None
+    text: str | None = None
     code: CodeCriterion | None = None
     material: CodeCriterion | None = None
     supplier: CodeCriterion | None = None
-    supplier_lot: CodeCriterion | None = None
-    purchase_order: CodeCriterion | None = None
+    supplier_lot: NameCriterion | None = None
+    purchase_order: NameCriterion | None = None
     origin: CodeCriterion | None = None
     grade: CodeCriterion | None = None
     disposition: MemberCriterion[Disposition] | None = None
@@ -160,6 +162,8 @@ def _matching(
         found = found.where(plant_of_number(col(batch.id)).in_(origins))
     if filters.supplier_lot is not None or filters.purchase_order is not None:
         found = found.where(col(batch.id).in_(_received(scope, filters)))
+    if filters.text is not None:
+        found = found.where(_contains(scope, search_form(filters.text), batch))
     if filters.alias is not None:
         found = found.where(_has_alias(filters.alias, batch))
     return found
@@ -179,16 +183,36 @@ def is_in_stock(batch: type[Batch] = Batch) -> ColumnElement[bool]:
     return exists().where(*there, col(Stock.quantity) > 0)
 
 
+def _contains(scope: PlantScope, form: str, batch: type[Batch]) -> ColumnElement[bool]:
+    """Return the condition that a form is in the code of a batch, an alias in force or the purchase order."""
+    row = ReceiptRow
+    alias = sql_select(col(Alias.batch_id)).where(
+        col(Alias.plant_id) == col(batch.plant_id),
+        col(Alias.ended_idx).is_(None),
+        col(Alias.value_search).contains(form, autoescape=True),
+    )
+    ordered = sql_select(col(row.batch_id)).where(
+        col(row.plant_id).in_(scope),
+        col(row.plant_id) == plant_of_number(col(row.batch_id)),
+        col(row.purchase_order_search).contains(form, autoescape=True),
+    )
+    # A code is ASCII, which every database folds alike.
+    coded = func.lower(col(batch.code)).contains(form, autoescape=True)
+    return or_(coded, *(col(batch.id).in_(named) for named in (alias.correlate(batch), ordered)))
+
+
 def _received(scope: PlantScope, filters: BatchesFilter) -> Select[Any]:
     """Return the batches whose receipts meet the filter, as their plants of origin state them."""
     row = ReceiptRow
     at_origin = col(row.plant_id) == plant_of_number(col(row.batch_id))
     found = sql_select(col(row.batch_id)).where(col(row.plant_id).in_(scope), at_origin)
-    return filtered(found, {row.supplier_lot: filters.supplier_lot, row.purchase_order: filters.purchase_order})
+    return filtered(
+        found, {row.supplier_lot_search: filters.supplier_lot, row.purchase_order_search: filters.purchase_order}
+    )
 
 
 def _has_alias(criteria: AliasesFilter, batch: type[Batch]) -> ColumnElement[bool]:
     same = col(Alias.batch_id) == col(batch.id), col(Alias.plant_id) == col(batch.plant_id)
     found = sql_select(col(Alias.batch_id)).where(*same, col(Alias.ended_idx).is_(None))
-    named = {Alias.scheme: criteria.scheme, Alias.issuer: criteria.issuer, Alias.value: criteria.value}
+    named = {Alias.scheme: criteria.scheme, Alias.issuer: criteria.issuer, Alias.value_search: criteria.value}
     return filtered(found, named).exists()

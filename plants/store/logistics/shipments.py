@@ -14,7 +14,7 @@ from plants.rules.values.scope import PlantScope
 from plants.store.materials.plants import plants_admitted
 from plants.store.production.process_records import INPUTS, ProcessRow, is_corrected, records_with
 from plants.store.sql import pages
-from plants.store.sql.filters import CodeCriterion, Span, filtered
+from plants.store.sql.filters import CodeCriterion, NameCriterion, Span, filtered
 from plants.store.sql.orders import Order, OrderDirection
 from plants.store.sql.planning import indexed_unless
 
@@ -43,7 +43,7 @@ class ShipmentsFilter:
 
     plant: CodeCriterion | None = None
     customer: CodeCriterion | None = None
-    customer_order: CodeCriterion | None = None
+    customer_order: NameCriterion | None = None
     corrected: bool | None = None
     shipped_us: Span[int] | None = None
     batch: CodeCriterion | None = None
@@ -91,7 +91,7 @@ def _filtered(reads: ReadSession, scope: PlantScope, filters: ShipmentsFilter) -
         found,
         {
             ProcessRow.customer: filters.customer,
-            ProcessRow.job_order: filters.customer_order,
+            ProcessRow.job_order_search: filters.customer_order,
             ProcessRow.opened_us: filters.shipped_us,
         },
     )

@@ -8,6 +8,7 @@ from infra.database import ReadSession
 from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.quantities import BASE_UNITS, UNITS
 from plants.rules.values.scope import PlantScope
+from plants.rules.values.search_forms import search_form
 from plants.store.materials.definitions import (
     DefinitionOrderField,
     DefinitionsFilter,
@@ -33,6 +34,11 @@ class UnitRow:
     base: str
     factor: Fraction
     version: int | None = None
+
+    @property
+    def name_search(self) -> str:
+        """The search form of the name."""
+        return search_form(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,7 @@ def units_page(
 def unit_key(order: Order[DefinitionOrderField]) -> Callable[[UnitRow], Key]:
     """Return the function that returns the key of a unit in this order, as of a definition."""
     if order.field is DefinitionOrderField.NAME:
-        return lambda row: (row.name, row.code, row.plant_id)
+        return lambda row: (row.name_search, row.code, row.plant_id)
     return lambda row: (row.code, row.plant_id)
 
 

@@ -15,7 +15,7 @@ from plants.rules.values.scope import PlantScope
 from plants.store.materials.plants import plants_admitted
 from plants.store.production.process_records import INPUTS, OUTPUTS, ProcessRow, is_corrected, records_with
 from plants.store.sql import pages
-from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span, filtered
+from plants.store.sql.filters import CodeCriterion, MemberCriterion, NameCriterion, Span, filtered
 from plants.store.sql.orders import NO_TIME, Order, OrderDirection
 from plants.store.sql.planning import indexed_unless
 
@@ -50,7 +50,7 @@ class ProcessesFilter:
     plant: CodeCriterion | None = None
     kind: MemberCriterion[ProcessKind] | None = None
     state: MemberCriterion[ProcessState] | None = None
-    job_order: CodeCriterion | None = None
+    job_order: NameCriterion | None = None
     segment: CodeCriterion | None = None
     equipment: CodeCriterion | None = None
     corrected: bool | None = None
@@ -104,7 +104,7 @@ def _filtered(reads: ReadSession, scope: PlantScope, filters: ProcessesFilter) -
         {
             ProcessRow.kind: filters.kind,
             ProcessRow.state: filters.state,
-            ProcessRow.job_order: filters.job_order,
+            ProcessRow.job_order_search: filters.job_order,
             ProcessRow.segment: filters.segment,
             ProcessRow.equipment: filters.equipment,
             ProcessRow.opened_us: filters.opened_us,

@@ -32,7 +32,7 @@ class ProcessRow(SQLModel, table=True):
         Index("process_records_by_kind", "plant_id", "kind", "id"),
         Index("process_records_by_opening", "opened_us", "id", "plant_id"),
         partial_index("process_records_by_customer", "customer"),
-        partial_index("process_records_by_job_order", "job_order"),
+        partial_index("process_records_by_job_order_search", "job_order_search"),
         PROJECTION,
     )
 
@@ -48,6 +48,7 @@ class ProcessRow(SQLModel, table=True):
     customer: str | None = text(None)
     source_plant: str | None = text(None)
     destination_plant: str | None = text(None)
+    job_order_search: str | None = text(None)  # `search_form` of the order
     loss: str = text()  # canonical JSON: unit -> inputs less outputs
 
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 from plants.rules.ledger.events import Entry, canonical
 from plants.rules.ledger.payloads import ProcessStatement
 from plants.rules.values.instants import instant_micros
+from plants.rules.values.search_forms import search_form
 from plants.store.production.process_records import ProcessRow, ProcessStatementRow
 from plants.store.sql.rows import Parts, RowWrites, TableSpec
 
@@ -21,6 +22,9 @@ def state_process(writes: RowWrites, log_id: int, entry: Entry, process: Process
         if member in values:
             at = values.pop(member)
             values[column] = None if at is None else instant_micros(at)
+    if "job_order" in values:
+        order = values["job_order"]
+        values["job_order_search"] = None if order is None else search_form(order)
     if "loss" in values:
         values["loss"] = canonical(values["loss"]).decode()
     if "kind" not in values:
