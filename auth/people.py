@@ -245,7 +245,7 @@ def actor_of(reads: ReadSession, claims: AccessClaims, *, device: str, language:
 
 
 def actor_since(reads: ReadSession, person_id: str, since_s: int) -> Actor:
-    """Return a person whom this node named at that second, with the current roles.
+    """Return the user whom this node named at that second, with the current roles.
 
     Raises NotAuthenticated where the person is unknown or disabled, or has set a password in a later second.
     """
@@ -255,7 +255,7 @@ def actor_since(reads: ReadSession, person_id: str, since_s: int) -> Actor:
 
 
 def _enabled(reads: ReadSession, person_id: str) -> tuple[Person, int]:
-    """Return a person who may sign in, and the microsecond at which the password was set."""
+    """Return the user, if enabled, and the microsecond at which the password was set."""
     row = reads.get(Person, person_id)
     if row is None:
         raise NotAuthenticated(AuthFailure.UNKNOWN_PERSON)

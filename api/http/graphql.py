@@ -189,7 +189,7 @@ class ExpiringConnection(BaseGraphQLTransportWSHandler[Context, None]):
 
     @staticmethod
     def _get_pre_execution_close_reason(error: GraphQLError) -> None:
-        """Let every refused subscription be told by an error message. It closes no connection."""
+        """Return None: a refused subscription gets an error message, and the connection stays."""
 
     async def _close_on_expiry(self) -> None:
         view, connection = cast("GraphQLWebSocket", self.view), cast("Connection", self.context)

@@ -121,7 +121,7 @@ class ChangeRequest(Node):
     requested_at: datetime = described("Time of the request.")
     expires_at: datetime = described("Latest time for a decision.")
     closed_index: int | None = described(
-        "Index of the entry that applied or refused the change. Null while it is open."
+        "Index of the entry that applied or refused the change. Null while it is open, and for a rejected one."
     )
     row: strawberry.Private[ChangeRequestRow]
 

@@ -7,6 +7,7 @@ import strawberry
 
 from auth.permissions import Permission
 from plants.commands.directives import directives as commands
+from plants.commands.execution import check_lines
 from plants.rules.directives.refusals import DIRECTED_HOLD_UNKNOWN
 from plants.rules.identification.refusals import BATCH_CODE_INVALID
 from plants.rules.inventory.refusals import BATCH_UNKNOWN
@@ -29,9 +30,15 @@ PlantCodes = Annotated[
 ]
 
 
-def named_plants(codes: Sequence[PlantCode] | None) -> tuple[str, ...] | None:
-    """Return the plants of an order: None where they are absent, which is not the same as an empty list."""
-    return None if codes is None else tuple(codes)
+def named_plants(codes: Sequence[PlantCode] | None) -> tuple[str, ...]:
+    """Return the plants of an order. An order without plants addresses those with goods, so an empty list is refused.
+
+    Raises Refusal LINES_INVALID.
+    """
+    if codes is None:
+        return ()
+    check_lines(codes, "plantCodes")
+    return tuple(codes)
 
 
 @input_type

@@ -93,7 +93,7 @@ TEXTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """An error as it is told. `notice` words it; with `own`, in English too, where else the library's text serves."""
+    """An error in the form for its caller. The notice words it: with `own` in English too."""
 
     code: str
     notice: Notice

@@ -11,7 +11,7 @@ from graphql import GraphQLError
 from strawberry.utils.str_converters import to_camel_case
 
 from infra.messages import ELLIPSIS, Language, Notice, Worded, message, word
-from plants.rules.approvals.change_requests import ChangeState
+from plants.rules.approvals.change_requests import ChangeLevel, ChangeState
 from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
 from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
 from plants.rules.ledger.refusals import ENTRY_TOO_LARGE, REQUEST_PRUNED, REQUEST_REUSED
@@ -116,6 +116,10 @@ TYPES: Final[Mapping[DatumKind, tuple[Any, Callable[[str], Any]]]] = {
     DatumKind.TRANSFER: (strawberry.ID, _id("transfer")),
     DatumKind.HOLD_KIND: (Annotated["HoldKind", strawberry.lazy("schema.quality.holds")], HoldKind),
     DatumKind.DISPOSITION: (Annotated["Disposition", strawberry.lazy("schema.inventory.goods_at_plants")], Disposition),
+    DatumKind.CHANGE_LEVELS: (
+        list[Annotated["ChangeLevel", strawberry.lazy("schema.approvals.change_requests")]],
+        lambda text: [ChangeLevel(one) for one in text.split(", ")],
+    ),
     DatumKind.CHANGE_STATE: (
         Annotated["ChangeState", strawberry.lazy("schema.approvals.change_requests")],
         ChangeState,
@@ -202,6 +206,7 @@ TAKING: Final = frozenset(
         BATCH_RESTRICTED,
         BATCH_UNKNOWN,
         LINES_INVALID,
+        NOT_DEFINED,
         STOCK_SHORT,
     }
 )

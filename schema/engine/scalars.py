@@ -219,7 +219,7 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
     BatchCode: _scalar(
         "BatchCode",
         "The code on a batch label: its plant code first, at most 20 characters of GS1 character set 82. "
-        "Any other text is a code that no batch has.",
+        "Any other text is a code that no batch has. A hold or recall from the hub refuses it as BATCH_CODE_INVALID.",
         read_batch_code,
     ),
     PlantCode: _scalar(

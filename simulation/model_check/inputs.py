@@ -362,8 +362,8 @@ def _direct_recall(order: RecallDirection, to: Translation) -> tuple[str, Given]
     return "openRecall", {"batchCodes": batches, "reason": order.reason, **_named_plants(order.plants)}
 
 
-def _named_plants(codes: Sequence[str] | None) -> Given:
-    return {} if codes is None else {"plantCodes": list(codes)}
+def _named_plants(codes: Sequence[str]) -> Given:
+    return {"plantCodes": list(codes)} if codes else {}
 
 
 @judged("direct_release", ReleaseDirection)

@@ -71,22 +71,22 @@ class MasterDirection:
 @stable_name("HoldDirection")
 @dataclass(frozen=True, slots=True)
 class HoldDirection:
-    """A batch to be held: at the plants named, or at all that have goods of it as far as the hub knows."""
+    """A batch to be held: at the plants named, or where none is, at all with goods of it as far as the hub knows."""
 
     batch: str
     reason: str
     kind: HoldKind = HoldKind.QUALITY
-    plants: tuple[str, ...] | None = None
+    plants: tuple[str, ...] = ()
 
 
 @stable_name("RecallDirection")
 @dataclass(frozen=True, slots=True)
 class RecallDirection:
-    """Batches to be held for one reason: at the plants named, or at all that have goods of any of them."""
+    """Batches to be held for one reason: at the plants named, or where none is, at all with goods of any of them."""
 
     batches: tuple[str, ...]
     reason: str
-    plants: tuple[str, ...] | None = None
+    plants: tuple[str, ...] = ()
 
 
 @stable_name("ReleaseDirection")
@@ -206,10 +206,10 @@ def direct_hold(directing: Directing, order: HoldDirection) -> list[Entry]:
         with refusals.at("batchCode"):
             batch = _batch(directing, order.batch)
             plants = plants_with(directing.session, [batch])
-            if order.plants is None and not plants:
+            if not order.plants and not plants:
                 raise batch_unknown(order.batch)
         with refusals.at():
-            if order.plants is not None:
+            if order.plants:
                 plants = named_plants(directing.session, order.plants)
     assert reason is not None
     said: HoldDirected = {
@@ -217,7 +217,7 @@ def direct_hold(directing: Directing, order: HoldDirection) -> list[Entry]:
         "batch": batch,
         "kind": order.kind.value,
         "reason": reason,
-        "everywhere": order.plants is None,
+        "everywhere": not order.plants,
     }
     return directing.send(HOLD_DIRECTED, order.batch, dict.fromkeys(plants, said))
 
@@ -238,18 +238,18 @@ def direct_recall(directing: Directing, order: RecallDirection) -> list[Entry]:
                 with refusals.at("batchCodes", index):
                     batches[code] = batches.get(code) or _batch(directing, code)
                     having = plants_with(directing.session, [batches[code]])
-                    if order.plants is None and not having:
+                    if not order.plants and not having:
                         raise batch_unknown(code)
                     plants |= having
         with refusals.at():
-            if order.plants is not None:
+            if order.plants:
                 plants = named_plants(directing.session, order.plants)
     assert reason is not None
     said: RecallDirected = {
         "recall": new_id(),
         "batches": list(batches.values()),
         "reason": reason,
-        "everywhere": order.plants is None,
+        "everywhere": not order.plants,
     }
     return directing.send(RECALL_DIRECTED, said["recall"], dict.fromkeys(plants, said))
 

@@ -29,6 +29,8 @@ class DatumKind(Enum):
     TRANSFER = auto()
     HOLD_KIND = auto()
     DISPOSITION = auto()
+    CHANGE_LEVELS = auto()
+    """Levels of decisions, separated by commas."""
     CHANGE_STATE = auto()
     QUANTITY = auto()
     """An amount in the unit that the datum `unit` of the same refusal names."""

@@ -143,7 +143,7 @@ def test_variables_wrong_then_nothing_is_charged(plant: Serving) -> None:
 
 
 def post(plant: Serving, head: str, *parts: bytes) -> tuple[int, Any]:
-    """Send a request that is told to be too long, and return status and content of the answer."""
+    """Send a request with these headers, and return status and content of the answer."""
     address = ("127.0.0.1", int(plant.url.rpartition(":")[2]))
     with socket.create_connection(address, timeout=patient(30)) as line:
         line.sendall(f"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{head}\r\n".encode())

@@ -247,7 +247,7 @@ async def test_extension_decided_at_the_plant_then_it_is_for_the_hub(here: Plant
     answer = await node.do(
         MANAGER, "decideChangeRequest", "... on ChangeLevelWrong { levels }", **decision(here.entry())
     )
-    assert (answer["code"], answer["levels"]) == ("CHANGE_LEVEL_WRONG", "HUB")
+    assert (answer["code"], answer["levels"]) == ("CHANGE_LEVEL_WRONG", ["HUB"])
     assert here.everything() == before
 
 

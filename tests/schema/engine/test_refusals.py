@@ -10,7 +10,7 @@ from graphql import assert_interface_type, build_schema
 
 from infra.messages import word
 from infra.roles import Role
-from plants.rules.approvals.change_requests import ChangeState
+from plants.rules.approvals.change_requests import ChangeLevel, ChangeState
 from plants.rules.approvals.refusals import CHANGE_STALE
 from plants.rules.identification.refusals import BATCH_CODE_CHARACTERS, BATCH_CODE_INVALID
 from plants.rules.materials.refusals import NOT_DEFINED
@@ -73,6 +73,7 @@ SAMPLES: Final[Mapping[DatumKind, tuple[str, object]]] = {
     DatumKind.TRANSFER: ("43", node_id("transfer", 43)),
     DatumKind.HOLD_KIND: ("RECALL", HoldKind.RECALL),
     DatumKind.DISPOSITION: ("RESTRICTED", Disposition.RESTRICTED),
+    DatumKind.CHANGE_LEVELS: ("HUB, PLANT", [ChangeLevel.HUB, ChangeLevel.PLANT]),
     DatumKind.CHANGE_STATE: ("APPLIED", ChangeState.APPLIED),
     DatumKind.QUANTITY: ("12.5", Quantity(amount=ExactDecimal("12.5"), unit="KGM")),
 }

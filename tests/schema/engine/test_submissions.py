@@ -211,10 +211,10 @@ async def test_too_many_or_no_commands_then_said_so_and_nothing_is_done(here: Pl
 async def test_as_many_commands_as_the_limit_then_each_is_answered(here: Plant, node: Served) -> None:
     before = here.everything()
 
-    done = await submit(node, [command("closeProcess", processId="nonsense") for _ in range(SUBMITTED_MAX)])
+    done = await submit(node, [command("closeProcess", processId="nonsense") for _ in range(COMMANDS_MAX)])
 
     refused = {"code": "PROCESS_UNKNOWN", "path": ["processId"], "furtherRefusals": []}
-    assert [one["refusal"] for one in done] == [refused] * SUBMITTED_MAX
+    assert [one["refusal"] for one in done] == [refused] * COMMANDS_MAX
     assert here.everything() == before
 
 

@@ -1,4 +1,4 @@
-"""Turns of users: how many operations of one user run at the same time, and which wait."""
+"""Turns of users: the number of operations at the same time, and the order of waiting ones."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from schema.engine.turns import Turns
 
 
 class Running:
-    """Operations that run until they are told to end."""
+    """Operations that run until `end` is set."""
 
     def __init__(self, turns: Turns) -> None:
         self.turns = turns
