@@ -22,8 +22,9 @@ from plants.store.monitoring.alarms import AlarmKind
 from plants.store.projection.registry import EVENTS
 from plants.store.refusals import declared_refusals
 from schema.engine import limits
+from schema.engine.error_codes import ERROR_CODES
 from schema.engine.operations import Operation, OperationKind, operations
-from schema.engine.refusals import described_fields
+from schema.engine.refusals import described_fields, type_name
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "reference"
 
@@ -32,9 +33,30 @@ PERMISSIONS: Final = """# Permissions
 A role is granted at one plant or in the whole group. A user may do something at a plant if one of the roles there has
 the permission. `batchloom reference --write` generates this page from the declarations.
 
-Queries and subscriptions return only the plants at which the caller has the permission. A mutation without it is
-refused with `NOT_PERMITTED`. At the hub, mutations need a role in the group. `node` returns each kind of thing under
-the permission of that kind.
+## Without a permission
+
+- A mutation is refused with `NOT_PERMITTED`. At the hub, mutations need a role in the group.
+- A list, a page, a trace, an export or a subscription returns the plants at which the caller has the permission. If
+  there is none, it ends with an error `NOT_PERMITTED` with its path. It is never empty for want of a permission.
+- A field that looks one thing up, by an id or a code, returns null. So a thing that is not permitted and one that does
+  not exist look the same. `node` returns each kind of thing under the permission of that kind.
+
+## People
+
+Only the command line of a node adds and changes people: `batchloom person add`, `grant`, `revoke`, `disable`, `enable`
+and `password`. Whoever runs it can read the private keys of the node. So it needs no sign-in.
+
+People and roles belong to one node. They are in its store, not in a ledger, and are never replicated. The store holds
+who granted a role, and when. A revoked grant is deleted. To take a role in the whole group, revoke it at each node.
+
+| | role revoked | person disabled |
+| --- | --- | --- |
+| sign-in | as before, with the other roles | refused |
+| tokens that were issued | valid; each request reads the roles again | refused from the next request on |
+| WebSocket connections | stay open; a subscription without permission ends | closed with 4401 within seconds |
+| downloads | each piece reads the roles again; the file ends without permission | the link is refused |
+| saves of many rows that are in progress | stop without permission | stop |
+| recorded entries, requests and decisions | stay | stay |
 """
 SECTIONS: Final = {
     OperationKind.QUERY: "## Queries",
@@ -65,8 +87,9 @@ def permissions() -> str:
 REFUSALS: Final = """# Refusals
 
 A refusal says that an action was not done, and why. Its code is never renamed or reused. In GraphQL each refusal is a
-type that implements `Refusal { code message path }` and has its data as fields. `batchloom reference --write` generates
-this page from the declarations and the message catalogues.
+type that implements `Refusal { code message path }` and has its data as fields. The name of the type is the code in
+PascalCase. It ends in `Refusal` where a ledger event has that name. `batchloom reference --write` generates this page
+from the declarations and the message catalogues.
 """
 
 
@@ -76,12 +99,70 @@ def refusals() -> str:
     rows = (
         [
             f"`{code}`",
+            f"`{type_name(code)}`",
             *(translate(code.text, language, context=code) for language, _ in tongues),
             "<br>".join(f"`{name}`: {text}" for name, text in described_fields(code).items()) or "—",
         ]
         for code in declared_refusals().values()
     )
-    return _page(REFUSALS, _table(["code", *(name for _, name in tongues), "data"], rows))
+    return _page(REFUSALS, _table(["code", "type", *(name for _, name in tongues), "data"], rows))
+
+
+ERRORS: Final = """# Errors
+
+Every error of a GraphQL answer has a code in `extensions.code`. It is one of this page, or that of a
+[refusal](refusals.md) in a query. A code is never renamed or reused. The `message` is in the language of
+`Accept-Language`, or else of the user. Many errors have a more exact message than this page.
+`batchloom reference --write` generates this page from the declarations and the message catalogues.
+
+- `extensions.detail` is the sentence of a GraphQL library, in English, where `message` replaces it.
+- `LIMIT_EXCEEDED` has the name of the [limit](limits.md) in `limitName` and its number in `limit`.
+- `INTROSPECTION_NOT_PERMITTED` has the missing permission in `permission`, `INCIDENT` the id of the line in the log in
+  `incident`, and `STORE_UNAVAILABLE` the kind of the failure in `fault`.
+"""
+STATUSES: Final = """## Status
+
+The answers follow [GraphQL over HTTP](https://graphql.github.io/graphql-over-http/draft/). They are
+`application/graphql-response+json` if `Accept` prefers it, and `application/json` otherwise, with the same status.
+
+- An operation that was executed has the status 200 and `data`, even if fields have errors. `path` names the field.
+- A request that was not executed has no `data`. Its status is that of its code; errors of several statuses have 400.
+- `LIMIT_EXCEEDED` has the status 429 and `Retry-After` if the same request can be sent again. A body that is too
+  large has 413, and one that is too slow 408.
+- A body that is not `application/json`, or is compressed, has the status 415.
+- 401 also has `WWW-Authenticate: Bearer`.
+
+## WebSocket
+
+A subscription that is refused gets an `error` message with the same errors, and the connection stays. A connection is
+closed with one of these codes:
+
+| code | meaning | what to do |
+| --- | --- | --- |
+| 1009 | A message is longer than `BODY_BYTES_MAX`. | Send a shorter one. |
+| 4400 | A message is not one of graphql-transport-ws. | Correct the client. |
+| 4401 | The token has expired, or the user may no longer sign in. | Sign in, connect, resume after the last `cursor`. |
+| 4401 | `subscribe` came before `connection_ack`. | Wait for `connection_ack`. |
+| 4403 | The token in `connection_init` is missing or not valid. | Sign in again. |
+| 4408 | `connection_init` did not come in time. | Connect again. |
+| 4409 | The id of a subscription is in use. | Use another id. |
+| 4429 | The user has `CONNECTIONS_PER_PERSON_MAX` connections. | Close one or wait. Do not sign in again. |
+| 4429 | `connection_init` came twice. | Send it once. |
+"""
+
+
+def errors() -> str:
+    """Return the page of the codes of errors: status, and the text in each language."""
+    tongues = [(language, Locale.parse(language).get_display_name() or language) for language in languages()]
+    rows = (
+        [
+            f"`{one.code}`",
+            str(int(one.status)),
+            *(translate(one.said.text, language, context=one.code) for language, _ in tongues),
+        ]
+        for one in sorted(ERROR_CODES.values(), key=lambda one: one.code)
+    )
+    return _page(ERRORS, _table(["code", "status", *(name for _, name in tongues)], rows), STATUSES)
 
 
 ALARMS: Final = """# Alarms
@@ -136,8 +217,10 @@ def events() -> str:
 
 LIMITS: Final = """# Limits of GraphQL requests
 
-A request above a limit is refused with the code `LIMIT_EXCEEDED` and does nothing. `server { limits }` returns the most
-important limits. `batchloom reference --write` generates this page from the declarations.
+A request above a limit is refused with the code `LIMIT_EXCEEDED` and does nothing. The error has the name of the limit
+in `extensions.limitName` and its number in `extensions.limit`. [Errors](errors.md) has the codes with which a WebSocket
+connection above a limit is closed. `server { limits }` returns the most important limits.
+`batchloom reference --write` generates this page from the declarations.
 """
 COSTS: Final = """## Cost
 
@@ -150,7 +233,8 @@ weights of the selected fields that have `@cost`. The schema prints both directi
   with its length. Any other list counts with its assumed size.
 - An object inside a list costs 1 for each element of the outer list.
 - A field with `@cost` adds its weight each time it is resolved: a mutation, a trace, `totalCount`.
-- A list with `@cost` in an input adds its weight for each element: the rows of `saveMaterials`.
+- In the input of a mutation, each element of each list adds 1, or the weight of the list's `@cost`: the lines of a
+  shipment, the rows of `saveMaterials`, the lines of each command of `submit`.
 - A field that `@skip` or `@include` leaves out costs nothing. Of fragments on different types, the dearest counts.
 - A subscription costs one event, once, when it begins.
 
@@ -159,15 +243,14 @@ budget, and `resetAt` is the time at which the budget is full again.
 
 An operation above `COST_MAX` is refused: ask for smaller pages, or for fewer lists inside lists. An operation above the
 rest of the budget is refused with status 429 and `Retry-After`, and can be sent again then. A refused operation costs
-nothing. The budget is counted in the memory of each process. Several processes of one node, behind a load balancer,
-each grant the whole budget. A restart begins a new minute.
+nothing, and neither does one with wrong variables. The budget is counted in the memory of each process. Several
+processes of one node, behind a load balancer, each grant the whole budget. A restart begins a new minute.
 """
 
 
 def limits_page() -> str:
     """Return the page of the limits of GraphQL requests, and of their cost."""
-    found = ((name, one) for name, one in vars(limits).items() if isinstance(one, limits.Limit))
-    rows = ([f"`{name}`", f"{one:,}", one.description] for name, one in found)
+    rows = ([f"`{name}`", f"{one:,}", one.description] for name, one in limits.LIMITS.items())
     return _page(LIMITS, _table(["limit", "value", "what it limits"], rows), COSTS)
 
 
@@ -195,6 +278,7 @@ def _default(setting: FieldInfo) -> str:
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "alarms.md": alarms,
     "conflicts.md": conflicts,
+    "errors.md": errors,
     "events.md": events,
     "limits.md": limits_page,
     "permissions.md": permissions,

@@ -132,7 +132,7 @@ def invite(
     An earlier invitation of the plant is replaced. Raises NotPermitted, or Refusal for an invalid code, number or name
     (TEXT_INVALID, CODE_INVALID) or one of another plant (CODE_TAKEN).
     """
-    require(actor, Permission.MACHINE_ENROL, GROUP)
+    require(actor, Permission.PLANT_ENROL, GROUP)
     plant_code(code)
     if not 0 < len(name.strip()) <= NAME_CHARACTERS_MOST or not name.isprintable():
         raise Refusal(TEXT_INVALID, field="name", rule=RULE_PRINTABLE(length_max=NAME_CHARACTERS_MOST))
@@ -195,7 +195,7 @@ def decide(session: Session, *, actor: Actor, code: str, shown: str, approved: b
     The caller enrols approved keys in the same transaction. Raises NotPermitted, or Refusal: NOT_DEFINED where no
     invitation awaits approval under this code, TEXT_INVALID where the plant presented other keys.
     """
-    require(actor, Permission.MACHINE_ENROL, GROUP)
+    require(actor, Permission.PLANT_ENROL, GROUP)
     row = session.get(Invitation, code, with_for_update=True)
     found = None if row is None else _invited(row)
     if row is None or found is None or not found.waits:

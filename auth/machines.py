@@ -66,7 +66,7 @@ def enrol_machine(
     A plant is enrolled once; a revoked plant is readmitted. Raises NotPermitted, or Refusal: TEXT_INVALID for an
     invalid code, origin or key and for equal keys, CODE_TAKEN for a number, code or key that a machine has or had.
     """
-    require(actor, Permission.MACHINE_ENROL, GROUP)
+    require(actor, Permission.PLANT_ENROL, GROUP)
     kid = _checked(plant_number, code, origin, assertion_key, ledger_vkey)
     taken = (
         session.get(Machine, origin) is not None
@@ -92,7 +92,7 @@ def enrol_machine(
 
 def revoke_machine(session: Session, *, actor: Actor, origin: str, at: datetime) -> None:
     """Revoke a plant's keys at once; raises NotPermitted, or Refusal (NOT_DEFINED) without a valid machine."""
-    require(actor, Permission.MACHINE_ENROL, GROUP)
+    require(actor, Permission.PLANT_ENROL, GROUP)
     machine = _locked(session, origin)
     if machine is None:
         raise Refusal(NOT_DEFINED, thing="plant", code=origin[:120])
@@ -107,7 +107,7 @@ def readmit_machine(
     The old ledger key stays valid for the first `size` entries. Raises NotPermitted, or Refusal: NOT_DEFINED for a
     plant that is not revoked, TEXT_INVALID and CODE_TAKEN as in `enrol_machine`.
     """
-    require(actor, Permission.MACHINE_ENROL, GROUP)
+    require(actor, Permission.PLANT_ENROL, GROUP)
     machine = session.get(Machine, origin, with_for_update=True)
     if machine is None or machine.revoked_at is None:
         raise Refusal(NOT_DEFINED, thing="revoked plant", code=origin[:120])

@@ -236,21 +236,39 @@ def actor_of(reads: ReadSession, claims: AccessClaims, *, device: str, language:
     The token names its password by the microsecond at which it was set. An older token without that claim is invalid
     once a password was set in a later second than that of the sign-in.
     """
-    row = reads.get(Person, claims.subject)
-    if row is None:
-        raise NotAuthenticated(AuthFailure.UNKNOWN_PERSON)
-    if row.disabled_at is not None:
-        raise NotAuthenticated(AuthFailure.DISABLED)
-    if row.password_set_at is None or not _is_of(claims, micros(row.password_set_at)):
+    row, password_set_us = _enabled(reads, claims.subject)
+    if claims.password_set_us is None:
+        _check_since(password_set_us, claims.authenticated_s)
+    elif claims.password_set_us != password_set_us:
         raise NotAuthenticated(AuthFailure.SIGNED_OUT)
     return _actor(row, grants_of(reads, row.person_id), device, language)
 
 
-def _is_of(claims: AccessClaims, password_set_us: int) -> bool:
-    """Return whether a token was issued for the password that was set at that microsecond."""
-    if claims.password_set_us is not None:
-        return claims.password_set_us == password_set_us
-    return claims.authenticated_s >= password_set_us // _MICROS
+def actor_since(reads: ReadSession, person_id: str, since_s: int) -> Actor:
+    """Return the user whom this node named at that second, with the current roles.
+
+    Raises NotAuthenticated where the person is unknown or disabled, or has set a password in a later second.
+    """
+    row, password_set_us = _enabled(reads, person_id)
+    _check_since(password_set_us, since_s)
+    return _actor(row, grants_of(reads, row.person_id), "", None)
+
+
+def _enabled(reads: ReadSession, person_id: str) -> tuple[Person, int]:
+    """Return the user, if enabled, and the microsecond at which the password was set."""
+    row = reads.get(Person, person_id)
+    if row is None:
+        raise NotAuthenticated(AuthFailure.UNKNOWN_PERSON)
+    if row.disabled_at is not None:
+        raise NotAuthenticated(AuthFailure.DISABLED)
+    if row.password_set_at is None:
+        raise NotAuthenticated(AuthFailure.SIGNED_OUT)
+    return row, micros(row.password_set_at)
+
+
+def _check_since(password_set_us: int, since_s: int) -> None:
+    if since_s < password_set_us // _MICROS:
+        raise NotAuthenticated(AuthFailure.SIGNED_OUT)
 
 
 def _administered(session: Session, actor: Actor, person_id: str) -> Person:

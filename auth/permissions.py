@@ -36,9 +36,9 @@ class Permission(StrEnum):
         (*_SHOP_FLOOR, *_QUALITY, *_READERS),
     )
     BATCH_RECEIVE = "batch:receive", "Receive goods, and name batches by aliases.", _SHOP_FLOOR
-    BATCH_QUARANTINE = (
-        "batch:quarantine",
-        "Put goods on hold.",
+    HOLD_PLACE = (
+        "hold:place",
+        "Place holds on goods.",
         (*_SHOP_FLOOR, *_QUALITY, Role.HEADQUARTERS),
     )
     CHANGE_REQUEST = (
@@ -48,27 +48,31 @@ class Permission(StrEnum):
     )
     CHANGE_DECIDE = "change:decide", "Approve or reject change requests.", (*_QUALITY, Role.HEADQUARTERS)
     DIRECTIVE_SEND = "directive:send", "Send directives to plants: master data, holds, recalls.", (Role.HEADQUARTERS,)
-    DISPUTE_SETTLE = "dispute:settle", "Settle conflicting entries.", _QUALITY
+    CONFLICT_SETTLE = "conflict:settle", "Settle conflicting entries.", _QUALITY
     ENTRY_CORRECT = "entry:correct", "Correct wrong ledger entries.", _QUALITY
     IMPORT_RUN = "import:run", "Import EPCIS documents.", (Role.MANAGER, Role.IMPORTER)
     LEDGER_READ = "ledger:read", "Read the audit log and conflicting entries.", (*_QUALITY, *_READERS)
-    MACHINE_ENROL = "machine:enrol", "Invite, approve and revoke plants.", (Role.ADMINISTRATOR,)
-    MASTERDATA_DEFINE = (
-        "masterdata:define",
-        "Define materials, units, partners, locations and equipment.",
+    PLANT_ENROL = "plant:enrol", "Invite, approve and revoke plants.", (Role.ADMINISTRATOR,)
+    MASTERDATA_SAVE = (
+        "masterdata:save",
+        "Save materials, units, partners, locations and equipment.",
         (Role.MANAGER, Role.HEADQUARTERS, Role.IMPORTER),
     )
     PARKED_DECIDE = "parked:decide", "Retry or skip parked entries.", (Role.ADMINISTRATOR,)
-    PERSON_ADMINISTER = "person:administer", "Add users, and grant and revoke their roles.", (Role.ADMINISTRATOR,)
-    PROCESS_RUN = "process:run", "Open, feed, yield and close process records.", _SHOP_FLOOR
+    PERSON_ADMINISTER = (
+        "person:administer",
+        "Add, disable and enable users, and grant and revoke their roles.",
+        (Role.ADMINISTRATOR,),
+    )
+    PROCESS_RUN = "process:run", "Open and close process records, and add inputs and outputs to them.", _SHOP_FLOOR
     REPLICATION_READ = (
         "replication:read",
         "Read replication status, alarms and parked entries.",
         (*_READERS, Role.ADMINISTRATOR),
     )
     SCHEMA_READ = "schema:read", "Read the GraphQL schema by introspection.", (*_READERS, Role.ADMINISTRATOR)
-    SHIPMENT_RUN = "shipment:run", "Ship goods to customers.", _SHOP_FLOOR
-    STOCK_ADJUST = "stock:adjust", "Adjust stock to a count within the tolerance.", (Role.MANAGER,)
+    GOODS_SHIP = "goods:ship", "Ship goods to customers.", _SHOP_FLOOR
+    STOCK_COUNT = "stock:count", "Count stock, with a difference within the tolerance.", (Role.MANAGER,)
     STOCK_MOVE = "stock:move", "Move, split and merge goods.", _SHOP_FLOOR
     TRACE_READ = "trace:read", "Trace goods.", (*_SHOP_FLOOR, *_QUALITY, *_READERS)
     TRANSFER_RUN = "transfer:run", "Dispatch and receive transfers between plants.", _SHOP_FLOOR

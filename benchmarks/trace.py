@@ -34,7 +34,7 @@ def ours(store: Store, seed: int) -> Answer:
     with store.reading() as session:
         traced = trace(session, EVERYTHING, [seed], TraceDirection.FORWARD)
         batches = batches_page(session, EVERYTHING, traced, list(traced.batches))
-        edges = edges_page(session, EVERYTHING, traced, first=len(traced.links))
+        edges = edges_page(session, EVERYTHING, traced, first=traced.link_count)
     return {
         "batches": [
             (one.id, one.code, one.plant_id, one.material, one.unit, one.made, one.produced_us, one.disposition)

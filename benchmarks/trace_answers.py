@@ -12,9 +12,12 @@ WALK = """
 WITH RECURSIVE walk(node) AS (
     SELECT %(seed)s::bigint UNION
     SELECT step.target_id FROM walk CROSS JOIN LATERAL
-        (SELECT target_id FROM edges WHERE source_id = walk.node AND use <> 'RETURNED' OFFSET 0) AS step
+        (SELECT target_id FROM edges WHERE source_id = walk.node AND use NOT IN ('RETURNED', 'TRANSFERRED')
+         OFFSET 0) AS step
 )
 SELECT source_id, target_id, quantity, unit, use FROM edges WHERE source_id = ANY(ARRAY(SELECT node FROM walk))
+UNION ALL SELECT source_id, target_id, quantity, unit, use FROM edges
+WHERE target_id = ANY(ARRAY(SELECT node FROM walk)) AND use = 'TRANSFERRED'
 """
 BATCHES = """
 SELECT DISTINCT ON (id) id, code, plant_id, material, unit, made, produced_us, disposition

@@ -9,7 +9,7 @@ from auth.permissions import Permission
 from auth.scope import plants_for
 from infra.database import ReadSession
 from plants.commands.replication.rebuild import rebuild
-from plants.rules.genealogy.walks import TraceDirection, walk
+from plants.rules.genealogy.walks import TraceDirection, moves, walk
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.merkle import inclusion_proof, verify_inclusion
 from plants.rules.ledger.verification import SizedRoot
@@ -201,6 +201,8 @@ def _traces(world: World, reads: ReadSession, scope: PlantScope, seeds: list[int
             nodes = {*found.batches, *found.processes}
             if nodes != wanted.nodes or set(found.links) != set(wanted.links):
                 raise Violation("I9", f"{direction} from {seed}: {sorted(nodes ^ wanted.nodes)[:4]} differ")
+            if sorted(found.moves) != sorted(moves(links, found.batches)):
+                raise Violation("I9", f"{direction} from {seed}: its transfers differ")
 
 
 def check_complete_answers(world: World, reads: ReadSession, scope: PlantScope, seeds: list[int]) -> None:
@@ -213,7 +215,7 @@ def check_complete_answers(world: World, reads: ReadSession, scope: PlantScope, 
             continue
         world.run_log.mark("complete answers")
         statuses = statuses or {status.plant_id: status for status in replication_status(reads, scope, now=now)}
-        touched = {plant_of(node) for node in (*found.batches, *found.processes)}
+        touched = {plant_of(node) for node in (*found.batches, *found.handled)}
         for plant in touched & set(scope):
             status = statuses[plant]
             # By the plant's own clock: who sets it back has entries of a time that was signed for before.
@@ -267,6 +269,6 @@ def _answers(world: World, reads: ReadSession, visible: int, now: Any) -> Iterat
     ]
     for seed in known:
         found = walks.trace(reads, scope, [seed], TraceDirection.BOTH)
-        yield found.batches, found.processes, sorted(found.links)
+        yield found.batches, found.processes, sorted(found.links), sorted(found.moves)
         yield summary(reads, scope, found)
         yield completeness(reads, scope, found, now=now)

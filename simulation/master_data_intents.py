@@ -26,6 +26,10 @@ COMMANDS: Final[dict[type[Change], Command[Change]]] = {
 SELECT_ROWS: Final = "SELECT entry_idx FROM save_rows WHERE save_id = :save AND entry_idx IS NOT NULL ORDER BY number"
 
 
+def admitted(_session: Session, _author: Author) -> None:
+    """Admit everybody: roles do not change in a run."""
+
+
 class SaveRows:
     """Saves many rows as one operation: kept, then run in portions until none is left."""
 
@@ -34,7 +38,7 @@ class SaveRows:
     def __call__(self, session: Session, order: Rows, *, actor: Author, call: CommandContext) -> list[Entry]:
         """Return the entries of the rows. Raises Refusal where no row is recorded."""
         save = begin_save(session, order, actor=actor, call=call)
-        while advance_save(session, call.plant, call.now, save):
+        while advance_save(session, call.plant, call.now, save, check=admitted):
             pass
         found = [entry_at(session, call.plant, index) for (index,) in session.rows(SELECT_ROWS, {"save": save})]
         if not found:

@@ -26,6 +26,7 @@ from plants.store.inventory import batches
 from plants.store.ledger import entries as ledger
 from plants.store.ledger import mirrors
 from plants.store.replication import status
+from plants.store.sql.arrays import as_array, in_scope
 from plants.store.traceability import completeness
 from simulation import driver
 from simulation.key_mutants import (
@@ -264,12 +265,16 @@ def scope_forgotten() -> AbstractContextManager[None]:
     return patched(walks, "_walk", walk)
 
 
-def transfers_not_walked() -> AbstractContextManager[None]:
-    """A trace ends at the plant's gate."""
-    real = walks._walk  # noqa: SLF001 -- as above.
+def trucks_walked_over() -> AbstractContextManager[None]:
+    """A trace goes from goods on a truck to all other goods on it."""
 
-    def walk(session: Any, scope: Any, seeds: Any, *, forward: bool) -> Any:
-        return [link for link in real(session, scope, seeds, forward=forward) if link[2] != "TRANSFERRED"]
+    def walk(session: Any, scope: Any, _seeds: Any, **_side: Any) -> Any:
+        return session.rows(
+            "SELECT source_id, target_id,"  # noqa: S608 -- no value of a user is in it.
+            " CASE WHEN use = 'TRANSFERRED' THEN 'CONSUMED' ELSE use END FROM edges"
+            f" WHERE {in_scope(session, 'plant_id')}",
+            {"scope": as_array(session, scope)},
+        )
 
     return patched(walks, "_walk", walk)
 
@@ -298,7 +303,7 @@ BUGS: Final[dict[str, Bug]] = {
         receipt_before_durable, stamp_without_max, whole_stream_parked, directive_answered_again,
         signed_before_handshake, receipt_not_checked, watermark_apart, request_forgotten, hold_not_checked,
         stock_not_checked, own_request_approved, stale_change_applied, change_applied_twice, scope_forgotten,
-        transfers_not_walked, always_complete, frontier_not_moved, marks_ignored, series_not_jumped, tail_not_pulled,
+        trucks_walked_over, always_complete, frontier_not_moved, marks_ignored, series_not_jumped, tail_not_pulled,
         collision_dropped, rebase_forgotten, fence_ignored, displaced_session_taken, archive_counted_early,
         greeting_displaces, last_entry_not_remembered, revoked_key_served, old_key_never_ends, rotation_not_recorded,
         revocation_not_taken_back, rotation_not_stated_again, hub_statement_forgotten, followers_left_waiting,

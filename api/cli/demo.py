@@ -22,7 +22,7 @@ from api.cli import app
 from api.cli.output import CONSOLE
 from api.cli.trace import show_report
 from api.demo.floor import Floor, Headquarters, positions_at
-from api.demo.homes import DemoNode, make_homes
+from api.demo.homes import DIRECTORY, DemoNode, make_homes, write_directory
 from api.demo.processes import Processes
 from api.demo.scenario import DAYS, ROUNDS, Year, YearResult
 from api.language import _, marked
@@ -73,6 +73,7 @@ def _show(home: Path, *, once: bool, speed: float | None, signals: SignalGuard) 
     with Processes(nodes) as processes:
         with _step(_("Starting the hub and three plants")):
             processes.start(signals)
+        write_directory(home, nodes)
         played = _play(nodes, speed, signals)
         _show_positions(*_wait_for_replication(nodes, signals))
         _show_events(played)
@@ -229,11 +230,12 @@ def _print_next_steps(processes: Processes, played: YearResult, home: Path) -> N
                 "minutes the answer says that it is not complete.",
                 stop=stop,
             ),
+            _("Let a program sign in: {directory} has addresses and passwords.", directory=home / DIRECTORY),
         ),
         1,
     ):
         grid.add_row(str(number), Text(line))
-    CONSOLE.print(Panel(grid, title=_("Three things to try"), border_style="cyan"))
+    CONSOLE.print(Panel(grid, title=_("Four things to try"), border_style="cyan"))
 
 
 def _wait_for_interrupt(processes: Processes, signals: SignalGuard) -> None:

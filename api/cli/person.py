@@ -14,7 +14,15 @@ from api.language import _
 from api.node.node import Node
 from auth.actors import GROUP, Grant, Role
 from auth.passwords import PASSWORD_CHARACTERS_MOST, HashedPassword, hash_password
-from auth.people import PERSON_ROLES, add_person, grant_role, set_password
+from auth.people import (
+    PERSON_ROLES,
+    add_person,
+    disable_person,
+    enable_person,
+    grant_role,
+    revoke_role,
+    set_password,
+)
 from auth.store import number_of_plant
 from infra.database import Session
 from infra.messages import Failure, languages, message
@@ -103,7 +111,7 @@ def add(
 
 @app.command()
 def grant(home: Home, person: Person, role: RoleName, plant: At = None) -> None:
-    """Give an employee a role at a plant or in the whole group. It takes effect at the next request.
+    """Give an employee a role at a plant or in the whole group, from the next request on. See also: revoke.
 
     Example:  batchloom person grant --home hub chen.jing --role auditor
     """
@@ -116,6 +124,48 @@ def grant(home: Home, person: Person, role: RoleName, plant: At = None) -> None:
 
         node.writer.write(write)
     _done(_("{person} has the role {role} now.", person=person, role=role), None)
+
+
+@app.command()
+def revoke(home: Home, person: Person, role: RoleName, plant: At = None) -> None:
+    """Take a role from an employee, at a plant or in the whole group.
+
+    The employee stays signed in with the other roles. The next request without the permission is refused. A
+    subscription without it ends. A download without it ends at its next piece. What the employee recorded stays.
+
+    Example:  batchloom person revoke --home hub chen.jing --role auditor
+    """
+    with opened(home) as node:
+        taken, actor = Grant(_plant_number(node, plant), role), console_actor(Role.ADMINISTRATOR)
+        node.writer.write(lambda session: revoke_role(session, actor=actor, person_id=person, grant=taken))
+    _done(_("{person} no longer has the role {role}.", person=person, role=role), None)
+
+
+@app.command()
+def disable(home: Home, person: Person) -> None:
+    """Disable an employee, who can then neither sign in nor ask anything. The roles are kept.
+
+    Tokens that were given out are refused from the next request on. Open WebSocket connections close. Use it when
+    somebody leaves. An employee number is never given to another person. Undo it with: enable.
+
+    Example:  batchloom person disable --home sh1 li.wei
+    """
+    with opened(home) as node:
+        actor, now = console_actor(Role.ADMINISTRATOR), node.clock.now()
+        node.writer.write(lambda session: disable_person(session, actor=actor, person_id=person, at=now))
+    _done(_("{person} is disabled.", person=person), None)
+
+
+@app.command()
+def enable(home: Home, person: Person) -> None:
+    """Enable a disabled employee, with the same password and roles. This also ends a lock-out.
+
+    Example:  batchloom person enable --home sh1 li.wei
+    """
+    with opened(home) as node:
+        actor = console_actor(Role.ADMINISTRATOR)
+        node.writer.write(lambda session: enable_person(session, actor=actor, person_id=person))
+    _done(_("{person} can sign in again.", person=person), None)
 
 
 @app.command()

@@ -139,7 +139,7 @@ def _statement(report: TraceReport) -> list[Text]:
             _(
                 "{batches} batches, {processes} process records, {edges} edges, {depth} steps deep, at {plants}",
                 batches=len(shown.batches),
-                processes=len(shown.processes),
+                processes=sum(one.kind != "TRANSFER" for one in shown.processes.values()),
                 edges=len(shown.edges),
                 depth=report.depth,
                 plants=", ".join(plants),

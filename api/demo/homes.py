@@ -1,5 +1,6 @@
 """The homes of the demonstration's nodes: a hub and three plants, with people who can sign in."""
 
+import json
 import shutil
 import socket
 from collections.abc import Sequence
@@ -28,6 +29,9 @@ GROUP_DOMAIN: Final = "weaver.example"
 TIME_ZONE: Final = "Asia/Shanghai"
 MARK: Final = "demo"
 """The file that says that a directory was made by the demonstration, and may be made anew by it."""
+
+DIRECTORY: Final = "demo.json"
+"""The file in the home of the demonstration that lets programs sign in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,30 @@ def make_homes(folder: Path) -> tuple[DemoNode, ...]:
     orders = [_make_plant(plant, number, hub.url, hub_key) for number, plant in enumerate(plants, 1)]
     _make_hub(hub, settings, orders)
     return (hub, *plants)
+
+
+def write_directory(folder: Path, nodes: Sequence[DemoNode]) -> None:
+    """Write DIRECTORY into the folder: nodes with their URLs, people, roles and passwords, readable by the owner alone.
+
+    A program signs in with it. A person with several roles is listed once for each.
+    """
+    place = folder / DIRECTORY
+    place.touch(mode=0o600)
+    place.chmod(0o600)
+    listed = [
+        {
+            "code": node.code,
+            "role": node.room,
+            "url": node.url,
+            "people": [
+                {"person": person.id, "role": role.value, "password": node.passwords[person.id]}
+                for person in node.people
+                for role in person.roles
+            ],
+        }
+        for node in nodes
+    ]
+    place.write_text(json.dumps({"nodes": listed}, indent=2) + "\n", encoding="utf-8")
 
 
 def _plant_people(family: str) -> tuple[DemoPerson, ...]:

@@ -29,21 +29,23 @@ from api.http.readiness import unready
 from api.http.replication import sync_routes
 from api.http.routes import DOWNLOAD, GRAPHIQL, GRAPHQL, HEALTHZ, READYZ, TOKEN
 from api.http.store_failures import HANDLERS
+from api.http.unread_bodies import UnreadBodies
 from api.node.node import Node
 from auth.actors import NotAuthenticated
 from auth.people import sign_in
 from auth.tokens import ACCESS_TOKEN_SECONDS
-from infra.messages import SOURCE, message, word
+from infra.messages import ELLIPSIS, SOURCE, message, word
 from infra.roles import Role
 from schema.engine.connections import Cursors
 from schema.engine.context import NodeServices
 from schema.engine.contracts import contract
-from schema.engine.downloads import Tickets
+from schema.engine.downloads import DOWNLOADS_PATH, Tickets
 from sync_jobs.assembly import hub_node
 
 SIGN_IN_INCOMPLETE: Final = message("SIGN_IN_INCOMPLETE", "Send a person and a password.")
 STATIC: Final = Path(__file__).parents[1] / "static"
 SIGN_IN_BYTES_MAX: Final = 4096
+SEGMENT_MAX: Final = 64  # characters of a part of a path; of our routes, only tickets have longer ones
 SHOWN_MAX: Final = 100  # characters of each word from a client in a log line
 LOG: Final = logging.getLogger("batchloom.requests")
 HEADERS: Final = {"x-content-type-options": "nosniff", "x-frame-options": "DENY", "referrer-policy": "no-referrer"}
@@ -70,7 +72,7 @@ def application(node: Node, *, jobs: bool = True) -> Starlette:
             finally:
                 await run_in_threadpool(running.close)
 
-    middleware = [Middleware(RequestLog, answered=metrics.answered)]
+    middleware = [Middleware(RequestLog, answered=metrics.answered), Middleware(UnreadBodies)]
     return Starlette(routes=routes, lifespan=lifespan, middleware=middleware, exception_handlers=HANDLERS)
 
 
@@ -157,18 +159,26 @@ class RequestLog:
             await send(message)
 
         state = scope.setdefault("state", {})
+        state["path"] = _loggable(scope["path"])
         try:
             await self._app(scope, receive, send_with_headers)
         finally:
             self._answered(scope["path"], status)
             words = [
                 scope["method"],
-                state.get("path", scope["path"]),
+                state["path"],
                 status,
                 f"{(time.perf_counter() - began) * 1000:.1f}ms",
             ]
             words += [f"{name}={state[name]}" for name in ("actor", "operation", "failure") if state.get(name)]
             LOG.info("%s", " ".join(_shown(word) for word in words))
+
+
+def _loggable(path: str) -> str:
+    """Return a path without secrets. A ticket is in the path of a download, whatever the method or the answer."""
+    begin, found, ticket = path.partition(DOWNLOADS_PATH + "/")
+    shown = begin + DOWNLOAD.path if found and ticket else path
+    return "/".join(one if len(one) <= SEGMENT_MAX else ELLIPSIS for one in shown.split("/"))
 
 
 def _shown(word: object) -> str:

@@ -13,13 +13,14 @@ from api.node.node import Node
 from auth.actors import Actor, AuthFailure, NotAuthenticated
 from auth.people import actor_of
 from auth.tokens import AccessClaims
-from infra.messages import Language, Notice, find_language, message
-from schema.engine.limits import BODY_COMMAS_MAX, NO_NUL
+from infra.messages import Language, find_language, message
+from schema.engine.error_codes import BAD_REQUEST, BAD_USER_INPUT
+from schema.engine.errors import WordedError
+from schema.engine.limits import BODY_BYTES_MAX, BODY_COMMAS_MAX, BODY_SECONDS_MAX, NO_NUL, exceeded
 
 BEARER: Final = "bearer "
 DEVICE_HEADER: Final = "batchloom-device"
 TOKENS_IN_QUERY: Final = frozenset({"access_token", "accesstoken", "token", "authorization"})
-BODY_SECONDS_MAX: Final = 20
 
 
 BODY_CUT_OFF: Final = message("BODY_CUT_OFF", "The body was cut off.")
@@ -33,18 +34,19 @@ NOT_JSON_TYPE: Final = message("NOT_JSON_TYPE", "Send application/json, not comp
 class InvalidBody(Exception):
     """A request body that is rejected, with its HTTP status."""
 
-    def __init__(self, status: int, notice: Notice) -> None:
-        super().__init__(str(notice))
+    def __init__(self, status: int, error: WordedError) -> None:
+        super().__init__(str(error.notice))
         self.status = status
-        self.notice = notice
+        self.error = error
+        self.notice = error.notice
 
 
 class InvalidJson(ValueError):
     """A text that is not JSON, or not JSON that is accepted."""
 
-    def __init__(self, notice: Notice) -> None:
-        super().__init__(str(notice))
-        self.notice = notice
+    def __init__(self, error: WordedError) -> None:
+        super().__init__(str(error.notice))
+        self.error = error
 
 
 def language_of(headers: Headers) -> Language | None:
@@ -55,18 +57,18 @@ def language_of(headers: Headers) -> Language | None:
     best: Language | None = None
     most = 0
     for part in headers.get("accept-language", "")[:200].split(","):
-        tag, _, weight = part.strip().partition(";")
+        tag, _, quality = part.strip().partition(";")
         spoken = find_language(tag.strip())
-        if spoken is not None and (rank := _rank(weight)) > most:
+        if spoken is not None and (rank := weight(quality)) > most:
             best, most = spoken, rank
     return best
 
 
-def _rank(weight: str) -> int:
-    """Return the weight of a language in thousandths, 0 for an invalid one."""
-    if not weight.strip():
+def weight(quality: str) -> int:
+    """Return the weight of an alternative, such as `q=0.8`, in thousandths, 0 for an invalid one."""
+    if not quality.strip():
         return 1000
-    name, _, value = weight.strip().partition("=")
+    name, _, value = quality.strip().partition("=")
     whole, _, part = value.partition(".")
     if name != "q" or whole not in {"0", "1"} or not (part + "0").isdecimal():
         return 0
@@ -109,12 +111,12 @@ def media_type(request: Request) -> str:
 async def json_body(request: Request, limit: int) -> Any:
     """Return the JSON that was sent; raises InvalidBody unless it is JSON, within the limits of size and time."""
     if media_type(request) != "application/json" or request.headers.get("content-encoding", "identity") != "identity":
-        raise InvalidBody(415, NOT_JSON_TYPE())
+        raise InvalidBody(415, WordedError(BAD_REQUEST, NOT_JSON_TYPE()))
     content = await _body(request, limit)
     try:
         return read_json(content)
     except InvalidJson as error:
-        raise InvalidBody(400, error.notice) from error
+        raise InvalidBody(400, error.error) from error
 
 
 def read_json(content: str | bytes) -> Any:
@@ -125,33 +127,37 @@ def read_json(content: str | bytes) -> Any:
     """
     commas = content.count(",") if isinstance(content, str) else content.count(b",")
     if commas > BODY_COMMAS_MAX:
-        raise InvalidJson(JSON_TOO_LONG(most=BODY_COMMAS_MAX))
+        raise InvalidJson(exceeded(BODY_COMMAS_MAX, JSON_TOO_LONG(most=BODY_COMMAS_MAX)))
     try:
         value = json.loads(content, parse_constant=_no_constant)
         json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        raise InvalidJson(NOT_JSON()) from None
+        raise InvalidJson(WordedError(BAD_REQUEST, NOT_JSON())) from None
     if _holds_nul(value):
-        raise InvalidJson(NO_NUL())
+        raise InvalidJson(WordedError(BAD_USER_INPUT, NO_NUL()))
     return value
 
 
 async def _body(request: Request, limit: int) -> bytes:
     claimed = request.headers.get("content-length", "0")
     if not claimed.isascii() or not claimed.isdigit() or int(claimed[:18]) > limit:
-        raise InvalidBody(413, BODY_TOO_LARGE(limit=limit))
+        raise _too_large(limit)
     content = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS_MAX), aclosing(request.stream()) as pieces:
             async for piece in pieces:
                 content += piece
                 if len(content) > limit:
-                    raise InvalidBody(413, BODY_TOO_LARGE(limit=limit))
+                    raise _too_large(limit)
     except TimeoutError:
-        raise InvalidBody(408, BODY_TOO_SLOW()) from None
+        raise InvalidBody(408, exceeded(BODY_SECONDS_MAX, BODY_TOO_SLOW())) from None
     except ClientDisconnect:
-        raise InvalidBody(400, BODY_CUT_OFF()) from None
+        raise InvalidBody(400, WordedError(BAD_REQUEST, BODY_CUT_OFF())) from None
     return bytes(content)
+
+
+def _too_large(limit: int) -> InvalidBody:
+    return InvalidBody(413, exceeded(BODY_BYTES_MAX, BODY_TOO_LARGE(limit=limit), most=limit))
 
 
 def _no_constant(name: str) -> Any:

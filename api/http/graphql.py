@@ -3,23 +3,20 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
-from math import ceil
 from typing import Any, Final, cast
 
 from graphql import GraphQLError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError, MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
-from strawberry.types.execution import ExecutionResult
 from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UNSET, UnsetType
 
@@ -34,14 +31,16 @@ from api.http.authentication import (
     person,
     read_json,
 )
+from api.http.graphql_answers import Answers
 from api.node.node import Node
 from auth.actors import NotAuthenticated, system_actor
 from auth.tokens import AccessClaims
-from infra.messages import Language, Notice, message, word
+from infra.messages import Language, message, word
 from schema.engine import limits
 from schema.engine.context import Context, NodeServices
 from schema.engine.contracts import Contract
-from schema.engine.cost_limits import BudgetSpent
+from schema.engine.error_codes import BAD_REQUEST, OPERATION_WRONG, UNAUTHENTICATED
+from schema.engine.errors import WordedError
 from schema.engine.masking import presented
 
 OPERATIONS: Final = (OperationType.QUERY, OperationType.MUTATION)
@@ -51,15 +50,18 @@ QUERY_WRONG: Final = message("QUERY_WRONG", "`query` is the text of the operatio
 SUBSCRIBE_ELSEWHERE: Final = message("SUBSCRIBE_ELSEWHERE", "Subscriptions are followed over graphql-transport-ws.")
 VARIABLES_WRONG: Final = message("VARIABLES_WRONG", "`operationName` is a text and `variables` an object.")
 
+TOKEN_IN_QUERY: Final = message("TOKEN_IN_QUERY", "A token belongs in the Authorization header.")
+CONNECTIONS_TOO_MANY: Final = message(
+    "CONNECTIONS_TOO_MANY", "You have {most} connections. Close one, or wait until one has ended."
+)
+SUBSCRIPTIONS_TOO_MANY: Final = message(
+    "SUBSCRIPTIONS_TOO_MANY", "This connection has {most} subscriptions. Complete one, or open another connection."
+)
+
 NOBODY: Final = system_actor("nobody")
 CHECK_SECONDS: Final = 1.0
 CHECKS_PER_STORE_READ: Final = 5  # checks at the clock for each look at the person's roles
 UNAUTHORIZED, TOO_MANY = 4401, 4429
-
-
-def not_recognised() -> Response:
-    """Return the response to a request without a valid token. It is no GraphQL response."""
-    return Response(status_code=401, headers={"WWW-Authenticate": "Bearer", "Connection": "close"})
 
 
 class GraphQLHttp:
@@ -77,44 +79,51 @@ class GraphQLHttp:
         """Answer one request."""
         if request.method != "POST":
             return self._page(request)
+        answers = Answers(request.headers)
         if TOKENS_IN_QUERY & {name.lower() for name in request.query_params}:
-            return PlainTextResponse("A token belongs in the Authorization header.", 400)
+            return answers.error(WordedError(BAD_REQUEST, TOKEN_IN_QUERY()))
         try:
             actor = await caller(self._node, request)
         except NotAuthenticated as failure:
             request.state.failure = failure.failure.value
-            return not_recognised()
+            answer = answers.error(WordedError(UNAUTHENTICATED))
+            answer.headers.update({"WWW-Authenticate": "Bearer", "Connection": "close"})
+            return answer
         request.state.actor = actor.actor_id
+        answers.language = actor.language
         context = Context(self._services, actor, language=actor.language)
         try:
-            return await self._answer(request, context)
+            return await self._answer(request, context, answers)
         except InvalidBody as invalid:
-            answer = _errors(invalid.notice, invalid.status, context)
+            answer = answers.error(invalid.error, invalid.status)
             # The rest of the body may be endless.
             answer.headers["Connection"] = "close"
             return answer
+        except WordedError as refused:
+            return answers.error(refused)
         finally:
             await context.close()
 
-    async def _answer(self, request: Request, context: Context) -> Response:
+    async def _answer(self, request: Request, context: Context, answers: "Answers") -> Response:
         said = await json_body(request, limits.BODY_BYTES_MAX)
         if not isinstance(said, dict):
-            return _errors(ONE_OPERATION(), 400, context)
+            raise WordedError(BAD_REQUEST, ONE_OPERATION())
         query, name, variables = said.get("query"), said.get("operationName"), said.get("variables")
         if not isinstance(query, str) or not query.strip():
-            return _errors(QUERY_WRONG(), 400, context)
+            raise WordedError(BAD_REQUEST, QUERY_WRONG())
         if not isinstance(name, str | None) or not isinstance(variables, dict | None):
-            return _errors(VARIABLES_WRONG(), 400, context)
+            raise WordedError(BAD_REQUEST, VARIABLES_WRONG())
         request.state.operation = name
         try:
-            result = await self._contract.execute(
-                query, variables, context, None, name, allowed_operation_types=OPERATIONS
-            )
+            async with self._services.turns.turn(context.actor.actor_id):
+                result = await self._contract.execute(
+                    query, variables, context, None, name, allowed_operation_types=OPERATIONS
+                )
         except (CannotGetOperationTypeError, MissingQueryError):
-            return _errors(NO_SUCH_OPERATION(), 400, context)
+            raise WordedError(OPERATION_WRONG, NO_SUCH_OPERATION()) from None
         except InvalidOperationTypeError:
-            return _errors(SUBSCRIBE_ELSEWHERE(), 400, context)
-        return _result(result, context)
+            raise WordedError(OPERATION_WRONG, SUBSCRIBE_ELSEWHERE()) from None
+        return answers.result(result, context)
 
     def _page(self, request: Request) -> Response:
         if (
@@ -126,36 +135,15 @@ class GraphQLHttp:
         return Response(status_code=405, headers={"Allow": "POST"})
 
 
-def _result(result: ExecutionResult, context: Context) -> Response:
-    answer: dict[str, Any] = {}
-    if result.errors:
-        answer["errors"] = [error.formatted for error in presented(result.errors, context)]
-    # An error that belongs to no field is one of the request: nothing was done (GraphQL over HTTP, section 6.4).
-    refused = result.data is None and not any(error.path for error in result.errors or ())
-    if not refused:
-        answer["data"] = result.data
-    if result.extensions:
-        answer["extensions"] = result.extensions
-    waits = [error.retry_after for error in result.errors or () if isinstance(error, BudgetSpent)]
-    if waits:
-        return _json(answer, 429, {"Retry-After": str(ceil(max(waits).total_seconds()))})
-    return _json(answer, 400 if refused else 200)
-
-
-def _errors(notice: Notice, status: int, context: Context) -> Response:
-    return _json({"errors": [GraphQLError(word(notice, context.language)).formatted]}, status)
-
-
-def _json(content: object, status: int, headers: Mapping[str, str] | None = None) -> Response:
-    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(body, status, {"Cache-Control": "no-store", **(headers or {})}, "application/json; charset=utf-8")
-
-
 class Connection(Context):
     """The context of one WebSocket connection. Its reads keep no snapshot, and it ends when its token expires."""
 
     claims: AccessClaims | None = None
     asked_language: Language | None = None
+
+
+class TooManyConnections(Exception):
+    """A user has CONNECTIONS_PER_PERSON_MAX connections already."""
 
 
 class ExpiringConnection(BaseGraphQLTransportWSHandler[Context, None]):
@@ -165,7 +153,10 @@ class ExpiringConnection(BaseGraphQLTransportWSHandler[Context, None]):
 
     async def handle_connection_init(self, message: Any) -> None:
         """Authenticate the user, and check from then on that they may stay."""
-        await super().handle_connection_init(message)
+        try:
+            await super().handle_connection_init(message)
+        except TooManyConnections as many:
+            await self.websocket.close(TOO_MANY, str(many))
         if self.connection_acknowledged and self._watch is None:
             self._watch = asyncio.create_task(self._close_on_expiry())
 
@@ -176,6 +167,17 @@ class ExpiringConnection(BaseGraphQLTransportWSHandler[Context, None]):
         else:
             await self.handle_invalid_message("Not a message of graphql-transport-ws")
 
+    async def handle_subscribe(self, message: Any) -> None:
+        """Begin a subscription. One above the limit gets an error."""
+        if self.connection_acknowledged and len(self.operations) >= limits.SUBSCRIPTIONS_PER_CONNECTION_MAX:
+            most = limits.SUBSCRIPTIONS_PER_CONNECTION_MAX
+            refused = limits.exceeded(most, SUBSCRIPTIONS_TOO_MANY(most=most))
+            payload = [error.formatted for error in presented([refused], self.context)]
+            answer: Any = {"type": "error", "payload": payload}
+            await self.send_message(answer | {"id": message["id"]})
+        else:
+            await super().handle_subscribe(message)
+
     async def shutdown(self) -> None:
         """Stop checking, and end operations in progress."""
         if self._watch is not None:
@@ -184,6 +186,10 @@ class ExpiringConnection(BaseGraphQLTransportWSHandler[Context, None]):
                 await self._watch
         cast("GraphQLWebSocket", self.view).forget(cast("Connection", self.context))
         await super().shutdown()
+
+    @staticmethod
+    def _get_pre_execution_close_reason(error: GraphQLError) -> None:
+        """Return None: a refused subscription gets an error message, and the connection stays."""
 
     async def _close_on_expiry(self) -> None:
         view, connection = cast("GraphQLWebSocket", self.view), cast("Connection", self.context)
@@ -220,7 +226,6 @@ class GraphQLWebSocket(GraphQL[Context, None]):
             graphql_ide=None,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             connection_init_wait_timeout=timedelta(seconds=limits.CONNECTION_INIT_SECONDS_MAX),
-            max_subscriptions_per_connection=limits.SUBSCRIPTIONS_PER_CONNECTION_MAX,
         )
         self._node = node
         self._services = services
@@ -254,7 +259,8 @@ class GraphQLWebSocket(GraphQL[Context, None]):
         except NotAuthenticated as failure:
             raise ConnectionRejectionError from failure
         if self._connected[actor.actor_id] >= limits.CONNECTIONS_PER_PERSON_MAX:
-            raise ConnectionRejectionError
+            many = CONNECTIONS_TOO_MANY(most=limits.CONNECTIONS_PER_PERSON_MAX)
+            raise TooManyConnections(word(many, actor.language))
         self._connected[actor.actor_id] += 1
         connection.actor, connection.claims, connection.language = actor, claims, actor.language
         return cast("UnsetType", UNSET)

@@ -10,7 +10,7 @@ from api.http.authentication import language_of
 from api.http.routes import GRAPHQL
 from infra.messages import SOURCE, message, word
 from infra.store_faults import STORE_ERRORS, STORE_FAILURES, store_fault
-from schema.engine.masking import NOT_TAKEN
+from schema.engine.error_codes import STORE_UNAVAILABLE
 
 LOG: Final = logging.getLogger(__name__)
 STORE_AWAY: Final = message("STORE_AWAY", "This node's store does not answer: {why}. Try again later.")
@@ -21,9 +21,9 @@ async def answer_store_failure(request: Request, error: Exception) -> Response:
     fault = store_fault(error)
     if fault is None or not isinstance(request, Request):
         raise error
-    LOG.error("%s: the store does not answer: %s", getattr(request.state, "path", request.url.path), fault)
+    LOG.error("%s: the store does not answer: %s", request.state.path, fault)
     graphql = request.url.path == GRAPHQL.path
-    said = (NOT_TAKEN if graphql else STORE_AWAY)(why=STORE_FAILURES[fault]())
+    said = (STORE_UNAVAILABLE.said if graphql else STORE_AWAY)(why=STORE_FAILURES[fault]())
     text = word(said, language_of(request.headers) or SOURCE)
     if graphql:
         extensions = {"code": said.code, "fault": fault.value}

@@ -67,7 +67,7 @@ def read_trace(
     if seeds is None:
         return None
     traced = trace(reads, scope, seeds, direction)
-    plants, names = plant_codes(reads, scope, traced.processes), material_names(reads, scope)
+    plants, names = plant_codes(reads, scope, traced.handled), material_names(reads, scope)
     batches = _batches(reads, scope, traced)
     stock: dict[int, list[Stock]] = {}
     for start in range(0, len(batches), PAGE):
@@ -143,9 +143,9 @@ def _processes(
             source=one.source_plant or "",
             destination=one.destination_plant or "",
         )
-        for one in process_names(reads, scope, traced.processes)
+        for one in process_names(reads, scope, traced.handled)
     }
-    for node in traced.processes:
+    for node in traced.handled:
         found.setdefault(str(node), ProcessShown(str(node), "?", _name(plants, plant_of(node))))
     return found
 

@@ -2,15 +2,15 @@
 
 import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from fractions import Fraction
 from typing import Any, Generic, TypeVar
 
 from infra.database import Session
 from infra.ids import new_id
-from plants.rules.identification.codes import batch_code, batch_series, node_id
+from plants.rules.identification.codes import HUB, batch_code, batch_series, node_id
 from plants.rules.ledger.events import LINES_MAX, Cause, Entry, Event, P, new_envelope
 from plants.rules.ledger.payloads import DirectedBatch, Outcome
 from plants.rules.ledger.refusals import REQUEST_REUSED
@@ -19,19 +19,31 @@ from plants.rules.materials.definitions import MasterKind
 from plants.rules.quality.events import BATCH_QUARANTINED
 from plants.rules.replication.refusals import PLANT_FENCED
 from plants.rules.values.actors import SYSTEM, Author
-from plants.rules.values.quantities import UNITS, Quantity, Unit, convert, read_amount, read_count
+from plants.rules.values.quantities import (
+    UNITS,
+    Quantity,
+    Unit,
+    check_unit,
+    convert,
+    is_zero,
+    read_amount,
+    unit_factor,
+)
 from plants.rules.values.refusals import (
     LINES_INVALID,
+    NOT_STATED,
     RULE_PRINTABLE,
     TEXT_INVALID,
     TIME_IN_FUTURE,
     TIME_TOO_OLD,
     Refusal,
+    Refusals,
     within,
 )
 from plants.store.inventory import batches
 from plants.store.ledger.entries import Head, entry_at, entry_by_request, origin_of
 from plants.store.materials import definitions, plants
+from plants.store.materials.saves import is_save
 from plants.store.materials.series import next_in_series
 from plants.store.projection import applying
 from plants.store.quality.holds import Waiting, waiting_for
@@ -62,6 +74,10 @@ class CommandContext:
     history: bool = False
 
 
+class NotRecorded(Exception):
+    """A command that is only checked reached its first event. Nothing was changed."""
+
+
 class LedgerWriter:
     """One command under way on one ledger, inside the caller's transaction."""
 
@@ -74,13 +90,17 @@ class LedgerWriter:
             raise Refusal(PLANT_FENCED, plant=self.head.origin.split("/")[-2])
         self.occurred_at = call.occurred_at or call.now
         self.reason = call.reason
+        self.rehearsing = False
+        """True where the call itself is refused: the command is checked and not recorded."""
         self._digest = digest
 
     def record(self, event: Event[P], key: str, payload: P, causes: Sequence[tuple[Cause, str]] = ()) -> Entry:
         """Append the event to the ledger and apply it to the tables.
 
-        Only the first event of a command carries its request.
+        Only the first event of a command carries its request. Raises NotRecorded in a rehearsal.
         """
+        if self.rehearsing:
+            raise NotRecorded
         log_id, actor = self.head.log_id, self.actor.person
         envelope = new_envelope(
             event, payload, entry_id=new_id(), log_id=log_id, at=self.occurred_at, actor=actor, key=key
@@ -190,20 +210,37 @@ class PlantLedgerWriter(LedgerWriter):
     def quantity(self, amount: str, unit: str, material: str, target: str) -> Quantity:
         """Return an entered amount as a quantity in the target unit of a material, or raise Refusal.
 
-        The path of the refusal is `amount` or `unit`: callers put the field of the quantity before it.
+        The paths of the refusals are `amount` and `unit`: callers put the field of the quantity before them.
         """
-        with within("amount"):
-            given = Quantity(read_amount(amount), unit)
         if unit == target:
-            return given
-        factors: Mapping[str, Fraction] = definitions.conversions(self.session, self.call.plant, material)
-        return convert(given, target, units=self.units(), factors=factors)
+            with within("amount"):
+                return Quantity(read_amount(amount), unit)
+        units, factors = self.units(), definitions.conversions(self.session, self.call.plant, material)
+        with Refusals() as refusals:
+            with refusals.at("amount"):
+                micro = read_amount(amount)
+            with refusals.at("unit"):
+                unit_factor(unit, target, units=units, factors=factors)
+        return convert(Quantity(micro, unit), target, units=units, factors=factors)
+
+    def check_quantity(self, amount: str, unit: str | None, read: Callable[[str], int] = read_amount) -> None:
+        """Raise the Refusals of a quantity whose material is not known: of its amount and its unit, unless absent."""
+        with Refusals() as refusals:
+            with refusals.at("amount"):
+                read(amount)
+            with refusals.at("unit"):
+                if unit is not None:
+                    check_unit(unit, self.units())
 
     def count(self, amount: str, unit: str, material: str, target: str) -> int:
         """Return a counted amount, zero included, as millionths of the target unit, or raise Refusal as `quantity`."""
-        with within("amount"):
-            counted = read_count(amount)
-        return self.quantity(amount, unit, material, target).micro if counted else 0
+        if not is_zero(amount):
+            return self.quantity(amount, unit, material, target).micro
+        if unit != target:
+            factors = definitions.conversions(self.session, self.call.plant, material)
+            with within("unit"):
+                unit_factor(unit, target, units=self.units(), factors=factors)
+        return 0
 
 
 class Command(Generic[Order]):
@@ -230,12 +267,25 @@ class Command(Generic[Order]):
                 if said["actor"] != actor.person or not self.digests.accepts(
                     said.get("digest"), order, call.occurred_at, call.reason
                 ):
-                    with within("requestId"):
-                        raise Refusal(REQUEST_REUSED, request=call.request)
+                    raise request_reused(call.request)
                 return earlier
+            check_no_save(session, HUB if self._directing else call.plant, call.request)
             digest = self.digests.digest(order, call.occurred_at, call.reason)
-        check_call(call)
-        return self._perform(self._begin(session, actor, call, digest), order)
+        return self._checked(session, order, actor, call, digest)
+
+    def _checked(
+        self, session: Session, order: Order, actor: Author, call: CommandContext, digest: str | None
+    ) -> Entry:
+        """Perform the command. If the call is refused, raise its refusals with those of the order."""
+        entry: Entry | None = None
+        with Refusals() as refusals:
+            call = readable_call(call, refusals)
+            with refusals.at(), suppress(NotRecorded):
+                writer = self._begin(session, actor, call, digest)
+                writer.rehearsing = bool(refusals)
+                entry = self._perform(writer, order)
+        assert entry is not None
+        return entry
 
     def recorded(self, session: Session, call: CommandContext) -> Entry | None:
         """Return the entry that the request of a call has recorded, if any."""
@@ -247,6 +297,19 @@ class Command(Generic[Order]):
         if self._directing:
             return LedgerWriter(session, actor, call, digest, -call.plant)
         return PlantLedgerWriter(session, actor, call, digest)
+
+
+def request_reused(request: str) -> Refusal:
+    """Return the refusal of a request id that was used for something else."""
+    refusal = Refusal(REQUEST_REUSED, request=request)
+    refusal.path = ("requestId",)
+    return refusal
+
+
+def check_no_save(session: Session, plant: int, request: str) -> None:
+    """Raise Refusal for a request id that a save of many rows has."""
+    if is_save(session, plant, request):
+        raise request_reused(request)
 
 
 def cause_of(session: Session, log_id: int, entry: Entry) -> tuple[Cause, str]:
@@ -286,16 +349,28 @@ def directive(name: str) -> Callable[[Callable[[LedgerWriter, Order], Entry]], C
 
 
 def check_call(call: CommandContext) -> None:
-    """Raise the Refusal of a call that happened in the future or too long ago, or whose reason is no text."""
-    if call.reason is not None:
-        check_reason(call.reason)
-    if call.occurred_at is None:
-        return
+    """Raise the Refusals of a call that happened in the future or too long ago, or whose reason is no text."""
+    with Refusals() as refusals:
+        readable_call(call, refusals)
+
+
+def readable_call(call: CommandContext, refusals: Refusals) -> CommandContext:
+    """Collect the Refusals of a call. Return the call with valid values in place of refused ones."""
+    reason, occurred_at = call.reason, call.occurred_at
+    if reason is not None and refusals.value(check_reason, reason) is None:
+        reason = NOT_STATED
+    if occurred_at is not None and refusals.value(_check_time, call, occurred_at) is None:
+        occurred_at = None
+    return replace(call, reason=reason, occurred_at=occurred_at)
+
+
+def _check_time(call: CommandContext, occurred_at: datetime) -> datetime:
     with within("occurredAt"):
-        if call.occurred_at > call.now + CLOCK_LEAD_MAX:
-            raise Refusal(TIME_IN_FUTURE, at=call.occurred_at.isoformat())
-        if not call.history and call.occurred_at < call.now - timedelta(days=BACKDATING_DAYS_MAX):
-            raise Refusal(TIME_TOO_OLD, at=call.occurred_at.isoformat(), days=BACKDATING_DAYS_MAX)
+        if occurred_at > call.now + CLOCK_LEAD_MAX:
+            raise Refusal(TIME_IN_FUTURE, at=occurred_at.isoformat())
+        if not call.history and occurred_at < call.now - timedelta(days=BACKDATING_DAYS_MAX):
+            raise Refusal(TIME_TOO_OLD, at=occurred_at.isoformat(), days=BACKDATING_DAYS_MAX)
+    return occurred_at
 
 
 def check_reason(reason: str) -> str:

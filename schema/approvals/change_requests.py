@@ -40,6 +40,7 @@ from schema.engine.nodes import Node, findable, read_id
 from schema.engine.operations import query
 from schema.engine.orders import Ordering
 from schema.engine.refusals import RefusalAnswer
+from schema.engine.scalars import Sha256
 from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
 from schema.people.actors import Actor
@@ -63,7 +64,7 @@ class ChangeDecision:
     level: ChangeLevel = described("Level at which the decision was made.")
     decided_by: Actor = described("User who decided.")
     printed_name: str = described("Name of the decider as printed with the signature.")
-    comment: str = described("Comment of the decider. Empty if none was given.")
+    comment: str | None = described("Comment of the decider. Null if none was given.")
     decided_at: datetime = described("Time of the decision.")
     ledger: LedgerKind = described(
         "Ledger that holds the decision: the plant's own, or the hub's directives to the plant."
@@ -96,7 +97,7 @@ class ChangeDecision:
             level=row.level,
             decided_by=Actor.of(row.decided_by),
             printed_name=row.printed_name,
-            comment=row.comment,
+            comment=row.comment or None,
             decided_at=row.decided_at,
             ledger=kind_of(row.log_id),
             index=row.idx,
@@ -115,12 +116,12 @@ class ChangeRequest(Node):
     differences: list[FieldChange] = described("Requested changes, field by field. There are at most 100.")
     levels: list[ChangeLevel] = described("Levels at which it may be decided. There are at most two.")
     reason: str = described("Reason of the requester.")
-    proposal: str = described(PROPOSAL)
+    proposal: Sha256 = described(PROPOSAL)
     requested_by: Actor = described("User who requested it, and cannot decide it.")
     requested_at: datetime = described("Time of the request.")
     expires_at: datetime = described("Latest time for a decision.")
     closed_index: int | None = described(
-        "Index of the entry that applied or refused the change. Null while it is open."
+        "Index of the entry that applied or refused the change. Null while it is open, and for a rejected one."
     )
     row: strawberry.Private[ChangeRequestRow]
 
@@ -185,7 +186,7 @@ class ChangeRequest(Node):
             differences=[difference(one) for one in row.differences],
             levels=sorted(row.levels),
             reason=row.reason,
-            proposal=row.proposal,
+            proposal=Sha256(row.proposal),
             requested_by=Actor.of(row.requested_by),
             requested_at=row.requested_at,
             expires_at=row.expires_at,

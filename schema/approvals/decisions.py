@@ -23,7 +23,7 @@ from schema.engine.fields import described, input_type, object_type
 from schema.engine.inputs import Input
 from schema.engine.nodes import named
 from schema.engine.operations import mutation
-from schema.engine.scalars import RequestId
+from schema.engine.scalars import RequestId, Sha256
 
 
 @input_type
@@ -35,9 +35,9 @@ class DecideChangeRequestInput:
         "and changes nothing."
     )
     change_request_id: strawberry.ID = described("Id of the change request.")
-    proposal: str = described(PROPOSAL)
+    proposal: Sha256 = described(PROPOSAL)
     verdict: ChangeVerdict = described("Verdict of the decision.")
-    comment: str = described("Comment. A rejection needs one.", default="")
+    comment: str | None = described("Comment. A rejection needs one.", default=None)
 
 
 @object_type
@@ -69,7 +69,7 @@ class ChangeRequestDecided(Recorded):
 async def decide_change_request(info: Info, input: Input[DecideChangeRequestInput]) -> ChangeRequestDecided:
     at_hub = info.services.role is Role.HUB
     plant, number = await _place(info, input.change_request_id)
-    order = Decision(number, input.proposal, input.verdict, input.comment)
+    order = Decision(number, input.proposal, input.verdict, input.comment or "")
     entry = await info.write(decide_change_at_hub if at_hub else decide_change_here, order, input, plant=plant)
     change = required(await change_numbered(info, plant, number))
     return ChangeRequestDecided(entry=RecordedEntry.of(entry), change_request=change)

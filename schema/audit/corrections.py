@@ -1,5 +1,7 @@
 """Corrections: each reverses one entry by a new one."""
 
+from typing import Final
+
 import strawberry
 
 from auth.permissions import Permission
@@ -10,6 +12,7 @@ from plants.rules.inventory.refusals import ALIAS_TAKEN, STOCK_SHORT
 from plants.rules.ledger.refusals import ENTRY_PRUNED, ENTRY_UNKNOWN
 from plants.rules.production.refusals import PROCESS_CLOSED
 from plants.rules.values.refusals import Refusal, within
+from plants.store.projection.registry import EVENTS
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
@@ -17,6 +20,8 @@ from schema.engine.fields import described, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.nodes import named
 from schema.engine.operations import PLANT_ONLY, mutation
+
+CORRECTABLE: Final = ", ".join(sorted(name for name, event in EVENTS.items() if event.correctable))
 
 
 @input_type
@@ -37,7 +42,7 @@ class EntryCorrected(Recorded):
 
 @mutation(
     "Correct a wrong entry by a new entry that reverses it. Of several wrong entries, correct the newest "
-    "first. "
+    f"first. Entries of these types can be corrected: {CORRECTABLE}. "
     'Example: `{ entryId: "ZW50cnkvMS80Mg", correctionReason: DID_NOT_OCCUR, reason: "Scanned twice" }`.',
     roles=PLANT_ONLY,
     permission=Permission.ENTRY_CORRECT,

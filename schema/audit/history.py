@@ -7,19 +7,21 @@ import strawberry
 
 from auth.permissions import Permission
 from plants.rules.audit.corrections import CorrectionReason
-from plants.rules.ledger.events import Cause, LedgerKind, canonical, decode, kind_of
+from plants.rules.ledger.events import Cause, LedgerKind, Subject, canonical, decode, kind_of
 from plants.rules.values.instants import from_micros, parse_instant
 from plants.store.audit import history
-from plants.store.audit.corrections import CorrectionRow
-from plants.store.audit.history import EntriesFilter, LedgerEntryOrderField, Position
+from plants.store.audit.history import BY_POSITION, EntriesFilter, LedgerEntryOrderField, Position
+from plants.store.audit.subjects import history_count, history_page
+from plants.store.ledger.corrected_entries import CorrectionRow
 from plants.store.ledger.entries import LedgerEntry as EntryRow
 from plants.store.materials.plants import plants_by_number
 from plants.store.sql.orders import Order, OrderDirection
 from schema.audit.differences import FieldChange, difference
+from schema.audit.subjects import EntryFacts, thing, thing_of, things_named
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
-from schema.engine.filters import CodeFilter, DateTimeRange, Filter, IntRange, criterion
+from schema.engine.filters import CodeFilter, DateTimeRange, Filter, IdFilter, IntRange, UuidFilter, criterion
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable, read_id
@@ -78,7 +80,7 @@ class LedgerEntry(Node):
 
     index: int = described(INDEX)
     ledger: LedgerKind = described("Kind of the ledger.")
-    event_id: str = described("Id of the event, unique across all nodes.")
+    event_id: RequestId = described("Id of the event, unique across all nodes.")
     type: EventType = described("Event type, such as BatchReceived.")
     version: int | None = described(f"Version of the event type. {NULL_IF_PRUNED}")
     occurred_at: datetime = described("Time of the event.")
@@ -86,7 +88,6 @@ class LedgerEntry(Node):
     logical_time: str | None = described(f"Hybrid logical time, later than that of its causes. {NULL_IF_PRUNED}")
     actor: Actor = described("Actor that recorded it.")
     device: str | None = described("Device of the actor. Null without one.")
-    key: str = described("Key of the subject: a batch code, a process record id or a master data code.")
     reason: str | None = described("Reason that the actor gave. Null without one.")
     request_id: RequestId | None = described("Id of the request that wrote it. Null if no request did.")
     payload: str | None = described(f"Payload of the event as canonical JSON (RFC 8785). {NULL_IF_PRUNED}")
@@ -102,6 +103,7 @@ class LedgerEntry(Node):
         f"Entries of other ledgers that caused this one. There are at most {CAUSES_MAX}."
     )
     position: strawberry.Private[Position]
+    key: strawberry.Private[str]
     content: strawberry.Private[Any]
 
     @field("Plant of the ledger, or plant that the directive is addressed to. Null for the hub's own ledger.")
@@ -109,6 +111,14 @@ class LedgerEntry(Node):
         number = abs(self.position[0])
         seen = await info.load(Permission.LEDGER_READ, plants_by_number, number)
         return None if seen is None else Plant.of(seen)
+
+    @field(
+        "The thing that it is about: a batch, process record, shipment, transfer, change request, directive, plant or "
+        "definition of master data. An entry about another entry is about the same thing. "
+        "Null if it is about none, if you may not see it, or if the entry is pruned and its body names the thing."
+    )
+    async def about(self, info: Info) -> Node | None:
+        return await thing_of(info, self.position, (self.type, self.key, self.content), entry_facts)
 
     @field(
         f"Changed fields, at most {DIFFERENCES_MAX}, for change requests and their application. Empty for other events."
@@ -130,10 +140,8 @@ class LedgerEntry(Node):
         return await entry_of(info, (self.position[0], self.content["entry"]))
 
     @field("The correction of this entry. Null if there is none.")
-    async def corrected(self, info: Info) -> EntryCorrection | None:
-        row = await info.load(Permission.LEDGER_READ, history.corrections_at, self.position)
-        by = None if row is None else await entry_of(info, (self.position[0], row.corrected_by))
-        return None if row is None or by is None else EntryCorrection.of(row, by)
+    async def correction(self, info: Info) -> EntryCorrection | None:
+        return await correction_at(info, self.position)
 
     @classmethod
     def of(cls, row: EntryRow) -> Self:
@@ -146,7 +154,7 @@ class LedgerEntry(Node):
             id=node_id("entry", *position),
             index=row.idx,
             ledger=kind_of(position[0]),
-            event_id=envelope["id"],
+            event_id=RequestId(envelope["id"]),
             type=EventType(envelope["type"]),
             version=envelope["version"],
             occurred_at=parse_instant(envelope["occurred_at"]),
@@ -154,7 +162,6 @@ class LedgerEntry(Node):
             logical_time=envelope["hlc"],
             actor=Actor.of(envelope["actor"]),
             device=envelope.get("device"),
-            key=envelope["key"],
             reason=envelope.get("reason"),
             request_id=_request(envelope.get("request")),
             payload=canonical(envelope["payload"]).decode(),
@@ -163,6 +170,7 @@ class LedgerEntry(Node):
             leaf_hash=Sha256(bytes(row.leaf).hex()),
             causes=[EntryCause.of(cause) for cause in envelope.get("causes", ())[:CAUSES_MAX]],
             position=position,
+            key=envelope["key"],
             content=envelope["payload"],
         )
 
@@ -172,7 +180,7 @@ class LedgerEntry(Node):
             id=node_id("entry", row.log_id, row.idx),
             index=row.idx,
             ledger=kind_of(row.log_id),
-            event_id=row.event_id,
+            event_id=RequestId(row.event_id),
             type=EventType(row.type),
             version=None,
             occurred_at=from_micros(row.occurred_us),
@@ -180,7 +188,6 @@ class LedgerEntry(Node):
             logical_time=None,
             actor=Actor.of(row.actor),
             device=None,
-            key=row.key,
             reason=None,
             request_id=_request(row.request),
             payload=None,
@@ -189,6 +196,7 @@ class LedgerEntry(Node):
             leaf_hash=Sha256(bytes(row.leaf).hex()),
             causes=[],
             position=(row.log_id, row.idx),
+            key=row.key,
             content=None,
         )
 
@@ -203,13 +211,15 @@ class LedgerEntryFilter:
     ledger: Filter[LedgerKind] | None = described("Kind of ledger.", default=None)
     index: IntRange | None = described(INDEX, default=None)
     type: CodeFilter | None = described("Event type, such as BatchReceived.", default=None)
-    key: CodeFilter | None = described(
-        "Key of the subject: a batch code, a process record id or a master data code.", default=None
+    about_id: IdFilter | None = described(
+        "Id of the thing that it is about. Of a batch, entries that moved goods of it match too. The id of a hold "
+        "matches the entries that placed and lifted it.",
+        default=None,
     )
     actor_code: CodeFilter | None = described(
         "Code of the actor that recorded it, such as an employee number.", default=None
     )
-    request_id: CodeFilter | None = described("Id of the request that wrote it.", default=None)
+    request_id: UuidFilter | None = described("Id of the request that wrote it.", default=None)
     occurred_at: DateTimeRange | None = described("Time of the event.", default=None)
     recorded_at: DateTimeRange | None = described("Time of recording.", default=None)
 
@@ -219,7 +229,7 @@ class LedgerEntryFilter:
             kind=criterion(self.ledger),
             index=criterion(self.index),
             type=criterion(self.type),
-            key=criterion(self.key),
+            about=None if self.about_id is None or not self.about_id.given else things_named(self.about_id.ids),
             actor=criterion(self.actor_code),
             request=criterion(self.request_id),
             occurred_us=None if self.occurred_at is None else self.occurred_at.in_micros,
@@ -247,6 +257,46 @@ async def entry_of(info: Info, position: Position) -> LedgerEntry | None:
     """Return the entry at a position, or None if the caller may not see it."""
     row = await info.load(Permission.LEDGER_READ, history.entries_at, position)
     return None if row is None else LedgerEntry.of(row)
+
+
+async def entry_facts(info: Info, position: Position) -> EntryFacts | None:
+    """Return type, key and payload of the entry at a position, or None if the caller may not see it."""
+    found = await entry_of(info, position)
+    return None if found is None else (found.type, found.key, found.content)
+
+
+async def correction_at(info: Info, position: Position) -> EntryCorrection | None:
+    """Return the correction of the entry at a position, or None if there is none that the caller may see."""
+    return await _correction(info, await info.load(Permission.LEDGER_READ, history.corrections_at, position))
+
+
+async def correction_of_record(info: Info, place: Position) -> EntryCorrection | None:
+    """Return the correction of the entry that stated a process record, given as its plant and number."""
+    return await _correction(info, await info.load(Permission.LEDGER_READ, history.corrections_of_records, place))
+
+
+async def _correction(info: Info, row: CorrectionRow | None) -> EntryCorrection | None:
+    by = None if row is None else await entry_of(info, (row.plant_id, row.corrected_by))
+    return None if row is None or by is None else EntryCorrection.of(row, by)
+
+
+HistoryOrder = Annotated[LedgerEntryOrder | None, argument("Order. Without it, ledger by ledger, the oldest first.")]
+"""The order of the entries about a thing."""
+
+
+async def history_of(
+    info: Info,
+    kind: Subject,
+    parts: tuple[int | str, ...],
+    page: tuple[int | None, str | None],
+    order_by: LedgerEntryOrder | None,
+) -> Connection[LedgerEntry]:
+    """Return a page, given as `first` and `after`, of the entries about a thing."""
+    order = BY_POSITION if order_by is None else Order(order_by.field, order_by.direction)
+    return await info.children(
+        Permission.LEDGER_READ, history_page, history_count, thing(kind, parts), page,
+        key=lambda row: (row.log_id, row.idx), make=LedgerEntry.of, order=order,
+    )  # fmt: skip
 
 
 @findable("entry", int, int)

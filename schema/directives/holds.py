@@ -1,11 +1,13 @@
 """Holds and recalls that headquarters directs to plants."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import strawberry
 
 from auth.permissions import Permission
 from plants.commands.directives import directives as commands
+from plants.commands.execution import check_lines
 from plants.rules.directives.refusals import DIRECTED_HOLD_UNKNOWN
 from plants.rules.identification.refusals import BATCH_CODE_INVALID
 from plants.rules.inventory.refusals import BATCH_UNKNOWN
@@ -26,6 +28,17 @@ PlantCodes = Annotated[
     list[PlantCode] | None,
     argument("Codes of the addressed plants. Without it, all plants known to have goods of a batch."),
 ]
+
+
+def named_plants(codes: Sequence[PlantCode] | None) -> tuple[str, ...]:
+    """Return the plants of an order. An order without plants addresses those with goods, so an empty list is refused.
+
+    Raises Refusal LINES_INVALID.
+    """
+    if codes is None:
+        return ()
+    check_lines(codes, "plantCodes")
+    return tuple(codes)
 
 
 @input_type
@@ -61,7 +74,7 @@ class LiftHoldInput(MutationInput):
     ),
 )
 async def place_hold(info: Info, input: Input[PlaceHoldInput], plant_codes: PlantCodes = None) -> DirectivesSent:
-    order = commands.HoldDirection(input.batch_code, input.reason, input.kind, tuple(plant_codes or ()))
+    order = commands.HoldDirection(input.batch_code, input.reason, input.kind, named_plants(plant_codes))
     return await directives_sent(info, await info.direct(commands.direct_hold, order, input))
 
 
@@ -80,7 +93,7 @@ async def place_hold(info: Info, input: Input[PlaceHoldInput], plant_codes: Plan
     ),
 )
 async def open_recall(info: Info, input: Input[OpenRecallInput], plant_codes: PlantCodes = None) -> DirectivesSent:
-    order = commands.RecallDirection(tuple(input.batch_codes), input.reason, tuple(plant_codes or ()))
+    order = commands.RecallDirection(tuple(input.batch_codes), input.reason, named_plants(plant_codes))
     return await directives_sent(info, await info.direct(commands.direct_recall, order, input))
 
 

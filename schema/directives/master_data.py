@@ -10,7 +10,7 @@ from plants.commands.directives.directives import MasterDirection, direct_master
 from plants.commands.materials import changes
 from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
 from plants.rules.ledger.events import LINES_MAX
-from plants.rules.materials.refusals import FIELD_REQUIRED, NOT_DEFINED
+from plants.rules.materials.refusals import FIELD_REQUIRED, NOT_DEFINED, VERSION_OF_ONE_PLANT
 from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, LINES_INVALID, UNIT_UNKNOWN
 from schema.directives.directives import DirectivesSent, directives_sent
 from schema.engine.context import Info
@@ -27,7 +27,7 @@ from schema.materials.units import SaveUnitInput
 
 PlantCodes = Annotated[list[PlantCode], argument(f"Codes of the addressed plants, at most {LINES_MAX}.")]
 
-SAVING: Final = frozenset({CODE_INVALID, FIELD_REQUIRED, LINES_INVALID, NOT_DEFINED})
+SAVING: Final = frozenset({CODE_INVALID, FIELD_REQUIRED, LINES_INVALID, NOT_DEFINED, VERSION_OF_ONE_PLANT})
 """The refusals of headquarters. Those that depend on a plant's own definition come from the plant."""
 SAVING_AMOUNTS: Final = SAVING | {AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, CODE_TAKEN}
 

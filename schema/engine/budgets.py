@@ -36,6 +36,10 @@ class CostBudgets:
         self._spent[actor] += cost
         return True
 
+    def refund(self, actor: str, cost: int, now: datetime) -> None:
+        """Take a cost that was counted back. A window that has ended since is not changed."""
+        self._spent[actor] -= min(cost, self.balance(actor, now).spent)
+
     def balance(self, actor: str, now: datetime) -> Balance:
         """Return the balance of an actor."""
         began = self._began

@@ -15,13 +15,12 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 
 import strawberry
 
-from infra.messages import message
 from schema.engine import fields
+from schema.engine.error_codes import CURSOR_INVALID
 from schema.engine.errors import WordedError
 from schema.engine.fields import described, object_type
-from schema.engine.limits import EXCEEDED, PAGE_DEFAULT, PAGE_MAX, PAGE_SIZE_WRONG
+from schema.engine.limits import PAGE_DEFAULT, PAGE_MAX, PAGE_SIZE_WRONG, exceeded
 
-CURSOR_INVALID: Final = message("CURSOR_INVALID", "The cursor is not one of this list. Begin again without it.")
 MAC_BYTES: Final = 16
 CURSOR_LENGTH_MAX: Final = 1_000
 COUNT_WEIGHT: Final = 5
@@ -59,8 +58,7 @@ class Cursors:
             raw = b""
         mac, content = raw[:MAC_BYTES], raw[MAC_BYTES:]
         if not hmac.compare_digest(mac, self._mac(listing, content)):
-            code = {"code": "CURSOR_INVALID"}
-            raise WordedError(CURSOR_INVALID(), extensions=code)
+            raise WordedError(CURSOR_INVALID)
         return tuple(json.loads(content))
 
     def _mac(self, listing: str, content: bytes) -> bytes:
@@ -158,7 +156,7 @@ class Listing:
         """Return the requested page. Raises GraphQLError above the limits."""
         size = PAGE_DEFAULT if first is None else first
         if not 1 <= size <= PAGE_MAX:
-            raise WordedError(PAGE_SIZE_WRONG(most=PAGE_MAX, first=size), extensions=EXCEEDED)
+            raise exceeded(PAGE_MAX, PAGE_SIZE_WRONG(most=PAGE_MAX, first=size))
         return Page(size, None if after is None else self.cursors.read(self._title, after))
 
     def connection(

@@ -11,7 +11,7 @@ from anyio import to_thread
 from strawberry.dataloader import DataLoader
 
 from auth.actors import Actor
-from auth.permissions import Permission, require
+from auth.permissions import NotPermitted, Permission, require
 from auth.scope import plants_for
 from infra.clock import Clock
 from infra.database import ReadSession, Session, Store
@@ -26,15 +26,16 @@ from plants.rules.values.actors import Author
 from plants.rules.values.scope import PlantScope
 from plants.store.materials.plants import known_plants
 from plants.store.replication.status import PlantReplication, replication_status
-from schema.engine.access import Access, declared_access
+from schema.engine.access import Access, AnyCommand, declared_access
 from schema.engine.budgets import CostBudgets
 from schema.engine.commits import CommitNotifier
 from schema.engine.connections import Connection, Cursors, Key, Listing
 from schema.engine.downloads import Tickets
-from schema.engine.errors import WordedError
 from schema.engine.inputs import MutationInput, RequestInput
-from schema.engine.limits import ANSWER_TOO_LONG, COST_PER_MINUTE, EXCEEDED, ROWS_MAX
+from schema.engine.limits import ANSWER_TOO_LONG, COST_PER_MINUTE, ROWS_MAX, exceeded
+from schema.engine.malformed_commands import Aside
 from schema.engine.scalars import EventType
+from schema.engine.turns import Turns
 from schema.engine.validations import Validated, ValidationEnded
 
 READERS_MAX: Final = 8
@@ -63,6 +64,7 @@ class NodeServices:
     transfer_overdue_days: int = 7
     commits: CommitNotifier = field(default_factory=CommitNotifier)
     budgets: CostBudgets = field(default_factory=lambda: CostBudgets(COST_PER_MINUTE))
+    turns: Turns = field(default_factory=Turns)
     readers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READERS_MAX))
 
 
@@ -116,6 +118,7 @@ class Context:
         self.connection_params: Mapping[str, Any] | None = None
         self.snapshot = Snapshot(services, kept=kept)
         self.loaders: dict[Any, DataLoader[Any, Any]] = {}
+        self.aside: Aside = {}
         self._rows_left: int = ROWS_MAX
 
     def spend(self, rows: int) -> None:
@@ -126,7 +129,7 @@ class Context:
     def afford(self, rows: int) -> None:
         """Raise GraphQLError for more rows than the request has left. It does not count them."""
         if rows > self._rows_left:
-            raise WordedError(ANSWER_TOO_LONG(most=ROWS_MAX), extensions=EXCEEDED)
+            raise exceeded(ROWS_MAX, ANSWER_TOO_LONG(most=ROWS_MAX))
 
     def begin_answer(self) -> None:
         """Reset the count of rows for the next answer: a connection gives many."""
@@ -156,7 +159,7 @@ class Info(strawberry.Info[Context, None]):
     async def read(
         self, query: Callable[Concatenate[ReadSession, PlantScope, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a query over the plants at which the caller has the field's one permission."""
+        """Run a query over the plants at which the caller has the field's one permission. Raises as `read_under`."""
         return await self.read_under(self.access.only, query, *args, **kwargs)
 
     async def read_under(
@@ -166,7 +169,28 @@ class Info(strawberry.Info[Context, None]):
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Run a query under one of several declared permissions."""
+        """Run a query under one of several declared permissions.
+
+        Raises NotPermitted where the caller has the permission at no plant: an empty answer would say that there is
+        nothing.
+        """
+        actor = self.context.actor
+
+        def permitted(reads: ReadSession, scope: PlantScope, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            if not scope:
+                raise NotPermitted(actor, permission, HUB)
+            return query(reads, scope, *args, **kwargs)
+
+        return await self.look_up(permission, permitted, *args, **kwargs)
+
+    async def look_up(
+        self,
+        permission: Permission,
+        query: Callable[Concatenate[ReadSession, PlantScope, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run a query for one thing. Without the permission its scope is empty, so that it finds nothing."""
         self.access.check_read(permission)
         actor = self.context.actor
 
@@ -185,7 +209,7 @@ class Info(strawberry.Info[Context, None]):
         self.access.check_read(permission)
 
         async def read(keys: Sequence[Any]) -> Mapping[Any, T]:
-            return await self.read_under(permission, query, keys)
+            return await self.look_up(permission, query, keys)
 
         return await self._load_together((permission, query), read, key)
 
@@ -237,22 +261,25 @@ class Info(strawberry.Info[Context, None]):
         key: Callable[[T], Key],
         make: Callable[[T], Node],
         filters: Any = None,
+        order: Any = None,
     ) -> Connection[Node]:
         """Return one page, given as `first` and `after`, of the rows of a parent: a connection below a list.
 
         `find(reads, scope, parents, after, limit)` returns the rows of each parent, `count(reads, scope, parents)` how
-        many it has; both take `filters` by name where there are any. The first pages of all parents that are wanted
-        together share one query, and so do their counts. A later page is fetched for its parent alone.
+        many it has. Both take `filters` by name where there are any, and `find` takes `order`. The first pages of all
+        parents that are wanted together share one query, and so do their counts. A later page is fetched for its
+        parent alone.
         """
         self.access.check_read(permission)
-        listing = Listing(self.coordinate, self.services.cursors, (parent, filters))
+        listing = Listing(self.coordinate, self.services.cursors, (parent, filters, order))
         wanted = listing.page(*page)
         given = {} if filters is None else {"filters": filters}
+        ordered = given if order is None else given | {"order": order}
 
         async def first_pages(parents: Sequence[K]) -> dict[K, Sequence[T]]:
             found: dict[K, Sequence[T]] = {}
             for some in _portions(parents, max(1, ROWS_MAX // wanted.limit)):
-                found |= await self.read_under(permission, find, some, None, wanted.limit, **given)
+                found |= await self.read_under(permission, find, some, None, wanted.limit, **ordered)
                 self.context.afford(sum(map(len, found.values())))
             return found
 
@@ -260,9 +287,9 @@ class Info(strawberry.Info[Context, None]):
             return await self.read_under(permission, count, parents, **given)
 
         if wanted.after is None:
-            rows = await self._load_together((permission, find, filters, wanted.limit), first_pages, parent)
+            rows = await self._load_together((permission, find, filters, order, wanted.limit), first_pages, parent)
         else:
-            later = await self.read_under(permission, find, [parent], wanted.after, wanted.limit, **given)
+            later = await self.read_under(permission, find, [parent], wanted.after, wanted.limit, **ordered)
             rows = later.get(parent)
         shown = rows or ()
         self.context.spend(len(shown))
@@ -271,6 +298,10 @@ class Info(strawberry.Info[Context, None]):
             return await self._load_together((permission, count, filters), counts, parent) or 0
 
         return listing.connection(wanted, shown, key, make, total)
+
+    async def require_a_plant(self) -> None:
+        """Raise NotPermitted unless the caller has the field's permission at a plant: for an object that is lists."""
+        await self.read(_nothing)
 
     def require(self, plant: int) -> None:
         """Raise NotPermitted unless the caller has the field's permission at the plant."""
@@ -321,7 +352,7 @@ class Info(strawberry.Info[Context, None]):
 
     async def work(
         self,
-        command: Command[Order],
+        command: AnyCommand,
         work: Callable[[Session, Author, CommandContext], T],
         input: MutationInput,
     ) -> T:
@@ -360,6 +391,10 @@ def _ended(entry: Entry, call: CommandContext, *, repeated: bool) -> ValidationE
     return ValidationEnded(
         Validated(validated_at=call.now, event_type=EventType(entry.type), already_recorded=repeated)
     )
+
+
+def _nothing(_reads: ReadSession, _scope: PlantScope) -> None:
+    """Read nothing."""
 
 
 def required(found: T | None) -> T:

@@ -27,6 +27,7 @@ from schema.engine.cost_directives import Cost, ListSize, declare_list_sizes
 from schema.engine.cost_limits import CostLimits
 from schema.engine.fields import FORMS
 from schema.engine.limits import DocumentLimits
+from schema.engine.malformed_commands import MalformedCommands
 from schema.engine.masking import ErrorMasking
 from schema.engine.operations import Operation, OperationKind, operations
 from schema.engine.scalars import SCALARS
@@ -71,7 +72,7 @@ def build(role: Role, order: Callable[[Iterable[Operation]], list[Operation]]) -
     return Contract(
         **roots,
         types=(*refusals.types(), *FORMS, Cost, ListSize),
-        extensions=[DocumentLimits, CostLimits, ErrorMasking],
+        extensions=[DocumentLimits, CostLimits, ErrorMasking, MalformedCommands],
         config=StrawberryConfig(scalar_map=SCALARS, info_class=Info),
     )
 

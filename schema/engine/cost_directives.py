@@ -6,13 +6,14 @@ length of that. Any other list is sized by the maximum that its description stat
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import strawberry
 from graphql import (
     GraphQLArgument,
     GraphQLField,
+    GraphQLInputField,
     GraphQLInputType,
     GraphQLInterfaceType,
     GraphQLNamedType,
@@ -51,7 +52,8 @@ DEFINITION: Final = "strawberry-definition"
     ],
     name="cost",
     description="Weight of a type or field in the cost of an operation. Without it, an object weighs 1 and a field 0. "
-    "On a list of an input, it is the weight of each element.",
+    "On a list of an input, it is the weight of each element. "
+    "Without it, each element of a list in the input of a mutation weighs 1.",
 )
 class Cost:
     """Weight of a type or a field."""
@@ -114,6 +116,17 @@ def stated_maximum(description: str | None) -> int | None:
     if stated is not None:
         return WORDS.index(stated[1]) + 1 if stated[1] in WORDS else int(stated[1].replace(",", ""))
     return FOR_EACH_ASSUMED if FOR_EACH.search(description or "") else None
+
+
+def directives_of(declared: GraphQLField | GraphQLInputField | GraphQLNamedType) -> Sequence[object]:
+    """Return the directives of a declaration."""
+    found: Sequence[object] = getattr(declared.extensions.get(DEFINITION), "directives", None) or ()
+    return found
+
+
+def weight_of(declared: GraphQLField | GraphQLInputField | GraphQLNamedType, usual: int) -> int:
+    """Return the weight of a declaration with @cost, or the usual one."""
+    return next((int(one.weight) for one in directives_of(declared) if isinstance(one, Cost)), usual)
 
 
 def _size_of(field: GraphQLField) -> ListSize | None:

@@ -1,8 +1,8 @@
 """The static cost of an operation.
 
 The cost is the type cost of the GraphQL cost specification (section 5.3.2.1) plus the weights of the fields that have
-@cost. It is an upper bound of the objects in the answer. A page counts with the `first` of the request. A list in an
-input that has @cost counts with its length. A field that @skip or @include leaves out costs nothing.
+@cost. It is an upper bound of the objects in the answer. A page counts with the `first` of the request. The lists in
+the input of a mutation count with their lengths. A field that @skip or @include leaves out costs nothing.
 """
 
 from collections import Counter
@@ -18,8 +18,6 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLField,
-    GraphQLInputField,
-    GraphQLInputObjectType,
     GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
@@ -28,26 +26,23 @@ from graphql import (
     ListValueNode,
     NamedTypeNode,
     NonNullTypeNode,
-    NullValueNode,
-    ObjectValueNode,
     OperationDefinitionNode,
+    OperationType,
     SelectionNode,
     SelectionSetNode,
     ValueNode,
     VariableNode,
     get_named_type,
-    get_nullable_type,
     is_leaf_type,
     value_from_ast_untyped,
 )
 
-from schema.engine.cost_directives import DEFINITION, Cost, ListSize, output_fields, returns_list
+from schema.engine.cost_directives import ListSize, directives_of, output_fields, returns_list, weight_of
+from schema.engine.given_costs import COUNTED_MAX, given_cost
 from schema.engine.limits import PAGE_MAX, KeptDocument
 
 CACHED_COSTS: Final = 2_048
 LIST_ASSUMED: Final = 100  # without @listSize
-GIVEN_COUNTED_MAX: Final = 10_000
-"""Elements of a given list that a cost counts. No operation accepts more."""
 INTROSPECTION: Final = {"__schema": 100, "__type": 10}
 
 Value = int | bool | None
@@ -59,7 +54,7 @@ class Price:
     """Cost of one field: its weight, the weight of its type, and the size of its list, 1 where it returns no list.
 
     An argument with the name in `slicing` replaces the size. With `sized`, the size is that of these fields of the
-    returned object. Each element of the lists in `given` adds its weight: argument, field of its input, and weight.
+    returned object.
     """
 
     weight: int
@@ -68,7 +63,6 @@ class Price:
     size: int
     slicing: str | None
     sized: tuple[str, ...]
-    given: tuple[tuple[str, str, int], ...]
 
 
 @lru_cache(8)
@@ -84,12 +78,14 @@ def operation_cost(
     schema: GraphQLSchema, document: DocumentNode, name: str | None, variables: Mapping[str, Any]
 ) -> int:
     """Return the cost of an operation of a valid document."""
-    return _cost(schema, document, name, _sizes(schema, _operation(document, name), variables))
+    values = _sizes(_operation(document, name), variables)
+    return _cost(schema, document, name, values) + _given_cost(schema, document, name, variables, values)
 
 
 def kept_cost(schema: GraphQLSchema, kept: KeptDocument, name: str | None, variables: Mapping[str, Any]) -> int:
     """Return the cost of an operation of a valid document, kept for the document and the sizes in its variables."""
-    return _kept_cost(schema, kept, name, _sizes(schema, _operation(kept.node, name), variables))
+    values = _sizes(_operation(kept.node, name), variables)
+    return _kept_cost(schema, kept, name, values) + _given_cost(schema, kept.node, name, variables, values)
 
 
 @lru_cache(CACHED_COSTS)
@@ -104,6 +100,18 @@ def _cost(schema: GraphQLSchema, document: DocumentNode, name: str | None, value
     return _Count(schema, document, dict(values)).of([operation.selection_set], root, {})
 
 
+def _given_cost(
+    schema: GraphQLSchema, document: DocumentNode, name: str | None, variables: Mapping[str, Any], values: Values
+) -> int:
+    """Return the cost of the inputs of a mutation; of any other operation it is 0."""
+    operation, kind = _operation(document, name), schema.mutation_type
+    if operation.operation is not OperationType.MUTATION or kind is None:
+        return 0
+    defaults = ((one.variable.name.value, _default(one.default_value)) for one in operation.variable_definitions or ())
+    nodes = _Count(schema, document, dict(values)).nodes(operation.selection_set, kind)
+    return given_cost(kind, nodes, dict(defaults) | dict(variables))
+
+
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
     return next(
         one
@@ -112,11 +120,8 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
     )
 
 
-def _sizes(schema: GraphQLSchema, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Values:
-    """Return the values of the variables that can change a cost: of the types Int and Boolean, and lengths of lists.
-
-    The length of a list with @cost in the input `$input` is that of the name `input.rows`.
-    """
+def _sizes(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Values:
+    """Return the values of the variables that can change a cost: of the types Int and Boolean, and lengths of lists."""
     found: list[tuple[str, Value]] = []
     for one in operation.variable_definitions or ():
         kind, name = one.type.type if isinstance(one.type, NonNullTypeNode) else one.type, one.variable.name.value
@@ -127,29 +132,14 @@ def _sizes(schema: GraphQLSchema, operation: OperationDefinitionNode, variables:
         assert isinstance(kind, NamedTypeNode)
         if kind.name.value in {"Int", "Boolean"}:
             found.append((name, _plain(given)))
-        elif isinstance(given, Mapping):
-            lists = _weighed_lists(schema).get(kind.name.value, {})
-            found += ((f"{name}.{field}", _length(given.get(field))) for field in lists)
     return tuple(found)
-
-
-@lru_cache(8)
-def _weighed_lists(schema: GraphQLSchema) -> Mapping[str, Mapping[str, int]]:
-    """Return the weights of the lists in inputs that have @cost, by input type and field."""
-    kinds = (one for one in schema.type_map.values() if isinstance(one, GraphQLInputObjectType))
-    return {one.name: found for one in kinds if (found := _lists_of(one))}
-
-
-def _lists_of(kind: GraphQLInputObjectType) -> dict[str, int]:
-    weights = ((name, _weight(field, 0)) for name, field in kind.fields.items() if returns_list(field.type))
-    return {name: weight for name, weight in weights if weight}
 
 
 def _length(given: object) -> int | None:
     """Return the length of a given list. A single value becomes a list of one; null has no length."""
     if given is None:
         return None
-    return min(len(given), GIVEN_COUNTED_MAX) if isinstance(given, list) else 1
+    return min(len(given), COUNTED_MAX) if isinstance(given, list) else 1
 
 
 def _default(node: ValueNode | None) -> object:
@@ -174,6 +164,27 @@ def _literal(node: ValueNode | None) -> Value:
     return node.value if isinstance(node, BooleanValueNode) else None
 
 
+@dataclass(frozen=True, slots=True)
+class DearestList:
+    """The list of an operation with the most cost of its own, without the lists inside it: its path and its size."""
+
+    own_cost: int
+    path: str
+    size: int
+
+
+def dearest_list(
+    schema: GraphQLSchema, document: DocumentNode, name: str | None, variables: Mapping[str, Any]
+) -> DearestList:
+    """Return the dearest list of an operation of a valid document."""
+    operation = _operation(document, name)
+    root = schema.get_root_type(operation.operation)
+    assert root is not None
+    count = _Count(schema, document, dict(_sizes(operation, variables)))
+    count.of([operation.selection_set], root, {})
+    return count.dearest
+
+
 class _Count:
     """Adds up the cost of selections. Fields with one response name count once, as they are answered once."""
 
@@ -181,6 +192,9 @@ class _Count:
         self._schema = schema
         self._prices = prices(schema)
         self._values = values
+        self._path: tuple[str, ...] = ()
+        self._times = 1
+        self.dearest = DearestList(0, "", 0)
         self._fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
@@ -196,6 +210,11 @@ class _Count:
             costs[owner] += self._field(owner, nodes, sized)
         several = [costs.pop(name) for name in [*costs] if name != kind.name and self._is_object(name)]
         return costs.total() + max(several, default=0)
+
+    def nodes(self, selection: SelectionSetNode, kind: GraphQLNamedType) -> Iterable[FieldNode]:
+        """Return one node of each field that is answered, without those of introspection."""
+        found = {(node.alias or node.name).value: node for _, node in self._fields(selection.selections, kind)}
+        return [node for node in found.values() if not node.name.value.startswith("__")]
 
     def _is_object(self, name: str) -> bool:
         return isinstance(self._schema.type_map[name], GraphQLObjectType)
@@ -235,24 +254,18 @@ class _Count:
         price = self._prices[owner][name]
         size = sized[name] if name in sized else self._size(price, nodes[0])
         within = [one.selection_set for one in nodes if one.selection_set is not None]
-        weight = price.weight + sum(each * self._given(nodes[0], name, field) for name, field, each in price.given)
+        path, times = self._path, self._times
+        self._path = (*path, (nodes[0].alias or nodes[0].name).value)
         if price.sized:
-            return weight + price.type_weight + self.of(within, price.kind, dict.fromkeys(price.sized, size))
-        return weight + size * (price.type_weight + self.of(within, price.kind, {}))
-
-    def _given(self, node: FieldNode, name: str, field: str) -> int:
-        """Return the length of a list in the input that this argument gives."""
-        given = next((one.value for one in node.arguments or () if one.name.value == name), None)
-        if isinstance(given, VariableNode):
-            return self._values.get(f"{given.name.value}.{field}") or 0
-        if not isinstance(given, ObjectValueNode):
-            return 0
-        rows = next((one.value for one in given.fields if one.name.value == field), None)
-        if rows is None or isinstance(rows, NullValueNode):
-            return 0
-        if isinstance(rows, VariableNode | ListValueNode):
-            return self._value(rows) or 0
-        return 1
+            cost = price.type_weight + self.of(within, price.kind, dict.fromkeys(price.sized, size))
+        else:
+            self._times = times * size
+            own = self._times * price.type_weight
+            if own > self.dearest.own_cost:
+                self.dearest = DearestList(own, ".".join(self._path), size)
+            cost = size * (price.type_weight + self.of(within, price.kind, {}))
+        self._path, self._times = path, times
+        return price.weight + cost
 
     def _size(self, price: Price, node: FieldNode) -> int:
         for argument in node.arguments or ():
@@ -264,25 +277,10 @@ class _Count:
 
 def _price(field: GraphQLField) -> Price:
     kind = get_named_type(field.type)
-    weights = _weight(field, 0), _weight(kind, 0 if is_leaf_type(kind) else 1)
-    size = next((one for one in _directives(field) if isinstance(one, ListSize)), None)
-    given = tuple(
-        (name, *one)
-        for name, argument in field.args.items()
-        if isinstance(wanted := get_nullable_type(argument.type), GraphQLInputObjectType)
-        for one in _lists_of(wanted).items()
-    )
+    weights = weight_of(field, 0), weight_of(kind, 0 if is_leaf_type(kind) else 1)
+    size = next((one for one in directives_of(field) if isinstance(one, ListSize)), None)
     if size is None:
-        return Price(*weights, kind, LIST_ASSUMED if returns_list(field.type) else 1, None, (), given)
+        return Price(*weights, kind, LIST_ASSUMED if returns_list(field.type) else 1, None, ())
     # An absent argument of a directive is UNSET, and false.
     (slicing,) = size.slicing_arguments or (None,)
-    return Price(*weights, kind, size.assumed_size or LIST_ASSUMED, slicing, tuple(size.sized_fields or ()), given)
-
-
-def _directives(declared: GraphQLField | GraphQLInputField | GraphQLNamedType) -> Sequence[object]:
-    found: Sequence[object] = getattr(declared.extensions.get(DEFINITION), "directives", None) or ()
-    return found
-
-
-def _weight(declared: GraphQLField | GraphQLInputField | GraphQLNamedType, usual: int) -> int:
-    return next((int(one.weight) for one in _directives(declared) if isinstance(one, Cost)), usual)
+    return Price(*weights, kind, size.assumed_size or LIST_ASSUMED, slicing, tuple(size.sized_fields or ()))

@@ -12,7 +12,7 @@ from infra.clock import Clock
 from infra.database import ReadSession
 from plants.rules.values.scope import PlantScope
 from schema.engine.fields import described, object_type
-from schema.engine.scalars import Sha256, Url
+from schema.engine.scalars import Url
 
 DOWNLOAD_SECONDS: Final = 300
 """The life of a link. A fetch that began in time is finished."""
@@ -33,8 +33,6 @@ class Download:
 
     url: Url = described("Address of the file, relative to this server.")
     media_type: str = described("Media type of the file.")
-    size_bytes: int | None = described("Size in bytes. Null if the file is made while it is fetched.")
-    sha256: Sha256 | None = described("SHA-256 of the file. Null if the file is made while it is fetched.")
     expires_at: datetime = described("Time after which the link no longer works.")
 
 
@@ -99,8 +97,6 @@ class Tickets:
         return Download(
             url=Url(f"{DOWNLOADS_PATH}/{ticket}"),
             media_type=EXPORTS[name].media_type,
-            size_bytes=None,
-            sha256=None,
             expires_at=expires,
         )
 

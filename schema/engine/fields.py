@@ -42,17 +42,18 @@ def described(
     *,
     name: str | None = None,
     size: int | None = None,
+    weight: int | None = None,
     default: Any = dataclasses.MISSING,
     default_factory: Any = dataclasses.MISSING,
 ) -> Any:
     """Declare a plain field of an object or an input type. `name` is its SDL name where Python reserves the word.
 
-    `size` is the assumed size of a list whose maximum is rare.
+    `size` is the assumed size of a list whose maximum is rare. `weight` is that of the field in a cost.
     """
     return strawberry.field(
         description=description,
         name=name,
-        directives=weighing(None, size),
+        directives=weighing(weight, size),
         default=default,
         default_factory=default_factory,
     )

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final, Generic, Protocol, TypeVar
 
+import strawberry
+
 from infra.messages import message
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.instants import micros
-from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span
-from schema.engine.errors import WordedError
+from plants.store.sql.filters import CodeCriterion, MemberCriterion, NameCriterion, Span
 from schema.engine.fields import described, input_type
-from schema.engine.limits import EXCEEDED
+from schema.engine.limits import VALUES_MAX, exceeded
+from schema.engine.scalars import RequestId
 
-VALUES_MAX: Final = 100
 VALUES_TOO_MANY: Final = message("FILTER_VALUES_TOO_MANY", "A filter lists at most {most} values, not {count}.")
 
 C_co = TypeVar("C_co", covariant=True)
@@ -43,6 +44,55 @@ class CodeFilter:
     @property
     def criterion(self) -> CodeCriterion:
         return CodeCriterion(self.eq, _listed(self.in_), self.begins_with)
+
+
+@input_type
+class NameFilter:
+    """Tests a name that people write, such as a supplier's lot. Case, width and spaces at its ends do not differ.
+
+    Identifiers of EPCIS are case-sensitive.
+    """
+
+    eq: str | None = described("This name.", default=None)
+    in_: list[str] | None = described(f"One of these names, at most {VALUES_MAX}.", name="in", default=None)
+    begins_with: str | None = described("Beginning of the name.", default=None)
+
+    @property
+    def criterion(self) -> NameCriterion:
+        return NameCriterion(self.eq, _listed(self.in_), self.begins_with)
+
+
+@input_type
+class IdFilter:
+    """Tests the id of a thing. An id that names no such thing matches nothing."""
+
+    eq: strawberry.ID | None = described("Exactly this id.", default=None)
+    in_: list[strawberry.ID] | None = described(f"One of these ids, at most {VALUES_MAX}.", name="in", default=None)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids that pass. Raises WordedError above the limit."""
+        listed = _listed(self.in_)
+        if self.eq is None:
+            return listed or ()
+        return (self.eq,) if listed is None or self.eq in listed else ()
+
+    @property
+    def given(self) -> bool:
+        """True unless the filter admits every id."""
+        return self.eq is not None or self.in_ is not None
+
+
+@input_type
+class UuidFilter:
+    """Tests a UUID. Upper and lower case are the same."""
+
+    eq: RequestId | None = described("Exactly this UUID.", default=None)
+    in_: list[RequestId] | None = described(f"One of these UUIDs, at most {VALUES_MAX}.", name="in", default=None)
+
+    @property
+    def criterion(self) -> CodeCriterion:
+        return CodeCriterion(self.eq, _listed(self.in_))
 
 
 @input_type
@@ -103,5 +153,5 @@ def _listed(values: Sequence[T] | None) -> tuple[T, ...] | None:
     if values is None:
         return None
     if len(values) > VALUES_MAX:
-        raise WordedError(VALUES_TOO_MANY(most=VALUES_MAX, count=len(values)), extensions=EXCEEDED)
+        raise exceeded(VALUES_MAX, VALUES_TOO_MANY(most=VALUES_MAX, count=len(values)))
     return tuple(values)

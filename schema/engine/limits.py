@@ -1,8 +1,9 @@
 """Limits of a GraphQL request, and the rule that enforces them on a document."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Final, Self
 
@@ -25,19 +26,23 @@ from graphql import (
     specified_rules,
     validate,
 )
+from graphql.language.parser import MAX_NESTING_DEPTH
+from graphql.validation.rules.max_introspection_depth_rule import MAX_LIST_DEPTH
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from auth.actors import GROUP, Actor
 from auth.permissions import Permission, may
-from infra.messages import message, term
+from infra.messages import Notice, message, term
+from schema.engine.error_codes import BAD_USER_INPUT, LIMIT_EXCEEDED, OPERATION_WRONG, VALIDATION_FAILED
 from schema.engine.errors import WordedError
 
 
 class Limit(int):
-    """A limit of requests, with its description for the reference page."""
+    """A limit of requests. Errors and the reference page name it as its constant is named."""
 
+    name: str = ""
     description: str
 
     def __new__(cls, value: int, description: str) -> Self:
@@ -71,7 +76,16 @@ CONNECTIONS_PER_PERSON_MAX: Final = Limit(10, "WebSocket connections of a user."
 CONNECTION_INIT_SECONDS_MAX: Final = Limit(10, "Seconds in which `connection_init` must arrive on a WebSocket.")
 CACHED_DOCUMENTS: Final = 256
 CACHED_DOCUMENT_CHARACTERS_MAX: Final = 8_000
-EXCEEDED: Final = {"code": "LIMIT_EXCEEDED"}
+IDS_MAX: Final = Limit(100, "Ids of `nodes`.")
+VALUES_MAX: Final = Limit(100, "Values of `in` or `notIn` of a filter.")
+COMMANDS_MAX: Final = Limit(500, "Commands of a `submit`.")
+TRACE_NAMES_MAX: Final = Limit(1_000, "Names that a trace starts from.")
+REPRESENTATIONS_MAX: Final = Limit(1_000, "Representations of `_entities`.")
+NESTING_MAX: Final = Limit(MAX_NESTING_DEPTH, "Levels of lists and objects in a value.")
+INTROSPECTION_LISTS_MAX: Final = Limit(MAX_LIST_DEPTH, "Lists inside each other in an introspection.")
+OPERATIONS_PER_PERSON_MAX: Final = Limit(4, "Operations of a user that run at the same time. Further ones wait.")
+OPERATIONS_WAITING_MAX: Final = Limit(100, "Operations of a user that wait.")
+OPERATION_WAIT_SECONDS_MAX: Final = Limit(20, "Seconds that an operation waits.")
 
 ANSWER_TOO_LONG: Final = message("ANSWER_TOO_LONG", "The answer has more than {most} rows. Ask for smaller pages.")
 DOCUMENT_TOO_DEEP: Final = message("DOCUMENT_TOO_DEEP", "The document is nested deeper than {most} levels.")
@@ -86,6 +100,27 @@ ALIASES: Final = term("what", "aliases")
 DIRECTIVES: Final = term("what", "directives")
 FIELDS: Final = term("what", "fields")
 LEVELS: Final = term("what", "levels")
+
+LIMITS: Final = {name: one for name, one in list(globals().items()) if isinstance(one, Limit)}
+"""Every limit, by name."""
+for _name, _limit in LIMITS.items():
+    _limit.name = _name
+
+
+def exceeded(
+    limit: Limit,
+    notice: Notice,
+    *,
+    most: int | None = None,
+    extensions: Mapping[str, Any] | None = None,
+    nodes: Any = None,
+    retry_after: timedelta | None = None,
+) -> WordedError:
+    """Return the error for a request above a limit: it names the limit and its number, or `most` in place of that."""
+    named = {"limitName": limit.name, "limit": int(limit) if most is None else most}
+    return WordedError(
+        LIMIT_EXCEEDED, notice, extensions={**named, **(extensions or {})}, nodes=nodes, retry_after=retry_after
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +192,9 @@ class LimitsRule(ValidationRule):
                 self._check(ALIASES, extent.aliases, ALIASES_MAX)
                 self._check(DIRECTIVES, extent.directives + len(node.directives or ()), DIRECTIVES_MAX)
 
-    def _check(self, what: str, count: int, most: int) -> None:
+    def _check(self, what: str, count: int, most: Limit) -> None:
         if count > most:
-            self.report_error(WordedError(DOCUMENT_TOO_WIDE(count=count, what=what, most=most), extensions=EXCEEDED))
+            self.report_error(exceeded(most, DOCUMENT_TOO_WIDE(count=count, what=what, most=most)))
 
     def enter_int_value(self, node: IntValueNode, *_: Any) -> None:
         """Reject a number that no scalar has room for. Python does not read integers of thousands of digits."""
@@ -171,12 +206,12 @@ class LimitsRule(ValidationRule):
 
     def _check_digits(self, node: IntValueNode | FloatValueNode) -> None:
         if len(node.value) > DIGITS_MAX:
-            self.report_error(WordedError(NUMBER_TOO_LONG(most=DIGITS_MAX), nodes=[node], extensions=EXCEEDED))
+            self.report_error(exceeded(DIGITS_MAX, NUMBER_TOO_LONG(most=DIGITS_MAX), nodes=[node]))
 
     def enter_string_value(self, node: StringValueNode, *_: Any) -> None:
         """Reject U+0000, which PostgreSQL cannot store."""
         if "\0" in node.value:
-            self.report_error(WordedError(NO_NUL(), nodes=[node]))
+            self.report_error(WordedError(BAD_USER_INPUT, NO_NUL(), nodes=[node]))
 
 
 OPEN_RULES: Final = (LimitsRule, *specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
@@ -190,7 +225,10 @@ def _parse(query: str) -> DocumentNode:
 def _validate(schema: GraphQLSchema, document: DocumentNode, rules: tuple[Any, ...]) -> tuple[GraphQLError, ...]:
     # The limits come first: a document above them must not cost the time of the other rules.
     errors = validate(schema, document, rules[:1], max_errors=ERRORS_MAX)
-    return tuple(errors or validate(schema, document, rules[1:], max_errors=ERRORS_MAX))
+    errors = errors or validate(schema, document, rules[1:], max_errors=ERRORS_MAX)
+    for error in errors:
+        error.extensions = {"code": VALIDATION_FAILED.code, **(error.extensions or {})}
+    return tuple(errors)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -248,13 +286,13 @@ class DocumentLimits(SchemaExtension):
             running.pre_execution_errors = [too_deep()]
         operations = [one for one in running.graphql_document.definitions if isinstance(one, OperationDefinitionNode)]
         if len(operations) > 1 and running._provided_operation_name is None:  # noqa: SLF001
-            running.pre_execution_errors = [WordedError(OPERATION_UNNAMED())]
+            running.pre_execution_errors = [WordedError(OPERATION_WRONG, OPERATION_UNNAMED())]
         yield
 
 
 def too_deep() -> GraphQLError:
     """Return the error for a document that exceeds the interpreter's recursion limit."""
-    return WordedError(DOCUMENT_TOO_DEEP(most=DEPTH_MAX), extensions=EXCEEDED)
+    return exceeded(DEPTH_MAX, DOCUMENT_TOO_DEEP(most=DEPTH_MAX))
 
 
 def sees_schema(actor: Actor) -> bool:

@@ -18,7 +18,8 @@ from infra.messages import SOURCE, find_language, message, word
 from infra.store_faults import STORE_FAILURES, StoreFault, store_fault
 from plants.rules.values.refusals import Refusal
 from schema.engine.context import Context
-from schema.engine.errors import notice_of
+from schema.engine.error_codes import INCIDENT, OPERATION_WRONG, STORE_UNAVAILABLE
+from schema.engine.library_errors import explained
 from schema.engine.limits import sees_schema, too_deep
 from schema.engine.refusals import query_error
 
@@ -29,12 +30,9 @@ FRAMES_SHOWN: Final = 6
 SUGGESTION: Final = re.compile(r"\s*Did you mean .*", re.DOTALL)
 
 SUBSCRIPTIONS_ONLY: Final = message(
-    "SUBSCRIPTIONS_ONLY", "Over graphql-transport-ws only a subscription is answered, and one at a time."
-)
-INCIDENT: Final = message("INCIDENT", "An internal error occurred and was logged. Incident {incident}.")
-NOT_TAKEN: Final = message(
-    "STORE_UNAVAILABLE",
-    "This node's store did not answer: {why}. Send it again with the same requestId: nothing is done twice.",
+    "SUBSCRIPTIONS_ONLY",
+    "Over graphql-transport-ws only subscriptions are answered, each by a `subscribe` message of its own. "
+    "Send queries and mutations by POST.",
 )
 
 
@@ -54,17 +52,26 @@ def _presented(error: GraphQLError, context: Context) -> GraphQLError:
     if isinstance(cause, RecursionError):
         return too_deep()
     if isinstance(cause, InvalidOperationTypeError | CannotGetOperationTypeError | MissingQueryError):
-        return GraphQLError(word(SUBSCRIPTIONS_ONLY(), context.language))
+        return GraphQLError(word(SUBSCRIPTIONS_ONLY(), context.language), extensions={"code": OPERATION_WRONG.code})
     if cause is not None:
         fault = store_fault(cause)
         return _incident(error, cause, context) if fault is None else _store_failure(error, cause, fault, context)
-    notice = None if find_language(context.language) == SOURCE else notice_of(error)
-    # GraphQL writes before the text which variable and field is meant.
-    worded = error.message if notice is None else error.message.replace(str(notice), word(notice, context.language))
-    message = worded[:MESSAGE_LENGTH_MAX]
-    if not sees_schema(context.actor):
-        message = SUGGESTION.sub("", message)
-    return GraphQLError(message, error.nodes, error.source, error.positions, error.path, None, error.extensions)
+    return _worded(error, context)
+
+
+def _worded(error: GraphQLError, context: Context) -> GraphQLError:
+    """Return an error in the caller's language, with its code and, where its own text is replaced, `detail`."""
+    said = explained(error)
+    text = error.message if sees_schema(context.actor) else SUGGESTION.sub("", error.message)
+    text = text[:MESSAGE_LENGTH_MAX]
+    extensions = {**said.extensions, "code": said.code}
+    if said.own or find_language(context.language) != SOURCE:
+        shown = word(said.notice, context.language)
+        if error.message != str(said.notice):
+            extensions["detail"] = text
+    else:
+        shown = text
+    return GraphQLError(shown, error.nodes, error.source, error.positions, error.path, None, extensions)
 
 
 def _cause(error: GraphQLError) -> BaseException | None:
@@ -81,14 +88,14 @@ def _incident(error: GraphQLError, cause: BaseException, context: Context) -> Gr
     where = " < ".join(f"{frame.name} {frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in reversed(frames))
     what = repr(cause)[:MESSAGE_LENGTH_MAX]
     LOG.error("incident %s actor=%s path=%s %s | %s", incident, context.actor.actor_id, error.path, what, where)
-    text = word(INCIDENT(incident=incident), context.language)
-    return GraphQLError(text, path=error.path, extensions={"code": "INCIDENT", "incident": incident})
+    text = word(INCIDENT.said(incident=incident), context.language)
+    return GraphQLError(text, path=error.path, extensions={"code": INCIDENT.code, "incident": incident})
 
 
 def _store_failure(error: GraphQLError, cause: BaseException, fault: StoreFault, context: Context) -> GraphQLError:
     LOG.error("the store refuses: %s actor=%s path=%s %s", fault, context.actor.actor_id, error.path, repr(cause)[:300])
-    text = word(NOT_TAKEN(why=STORE_FAILURES[fault]()), context.language)
-    return GraphQLError(text, path=error.path, extensions={"code": "STORE_UNAVAILABLE", "fault": fault.value})
+    text = word(STORE_UNAVAILABLE.said(why=STORE_FAILURES[fault]()), context.language)
+    return GraphQLError(text, path=error.path, extensions={"code": STORE_UNAVAILABLE.code, "fault": fault.value})
 
 
 class ErrorMasking(SchemaExtension):

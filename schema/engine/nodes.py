@@ -8,9 +8,8 @@ import strawberry
 from infra.messages import message
 from plants.rules.values.refusals import Refusal, RefusalCode, within
 from schema.engine.context import Info
-from schema.engine.errors import WordedError
 from schema.engine.fields import argument, described, interface_type
-from schema.engine.limits import EXCEEDED
+from schema.engine.limits import IDS_MAX, exceeded
 from schema.engine.node_ids import read_kind, read_parts
 from schema.engine.operations import query
 
@@ -59,7 +58,6 @@ def findable(kind: str, *parts: type[int | str]) -> Callable[[Find], Find]:
     return register
 
 
-NODES_MAX: Final = 100
 IDS_TOO_MANY: Final = message("IDS_TOO_MANY", "`ids` holds at most {most} ids, not {count}.")
 
 
@@ -69,14 +67,14 @@ async def node(info: Info, id: Annotated[strawberry.ID, argument("Id of a node i
 
 
 @query(
-    f"Returns the nodes with these ids, at most {NODES_MAX}, in their order. Null for one that you may not see.",
+    f"Returns the nodes with these ids, at most {IDS_MAX}, in their order. Null for one that you may not see.",
     permission=None,
 )
 async def nodes(
     info: Info, ids: Annotated[list[strawberry.ID], argument("Ids of nodes in earlier answers.")]
 ) -> list[Node | None]:
-    if len(ids) > NODES_MAX:
-        raise WordedError(IDS_TOO_MANY(most=NODES_MAX, count=len(ids)), extensions=EXCEEDED)
+    if len(ids) > IDS_MAX:
+        raise exceeded(IDS_MAX, IDS_TOO_MANY(most=IDS_MAX, count=len(ids)))
     info.context.spend(len(ids))
     return [await _found(info, one) for one in ids]
 

@@ -154,7 +154,8 @@ def mutation(
     """Declare a mutation. It returns the type that the resolver returns, or one of the refusals of its command.
 
     The permission is checked at this node before the resolver reads any id. With the argument `validateOnly`, which
-    every mutation has, the command is rolled back and the answer is Validated in place of the resolver's type.
+    every mutation has, the command is rolled back and the answer is Validated in place of the resolver's type. A `bulk`
+    mutation of many rows answers the resolver's type then too.
 
     `refusals` leaves out those that every mutation has (COMMON). Any other refusal is raised as UnlistedRefusal.
     `order` names the type of order where one command takes several and their refusals differ.
@@ -181,12 +182,12 @@ def mutation(
 
         declared = signature(resolve)
         answer.__signature__ = declared.replace(  # type: ignore[attr-defined]  # mypy knows no attributes of functions
-            parameters=(*declared.parameters.values(), VALIDATE_ONLY)
+            parameters=(*declared.parameters.values(), VALIDATE_ROWS if bulk else VALIDATE_ONLY)
         )
         made: Any = strawberry.mutation(
             resolver=answer,
             description=description,
-            graphql_type=_result(resolve, listed),
+            graphql_type=_result(resolve, listed, () if bulk else (Validated,)),
             metadata={METADATA_KEY: access},
             directives=weighing(MUTATION_WEIGHT),
         )
@@ -207,14 +208,24 @@ VALIDATE_ONLY: Final = Parameter(
     ],
 )
 """The argument that every mutation has beside its input."""
+VALIDATE_ROWS: Final = VALIDATE_ONLY.replace(
+    annotation=Annotated[
+        bool,
+        argument(
+            "True to learn only the results that the rows would have now. "
+            "The job runs the rows and undoes them: nothing is recorded."
+        ),
+    ]
+)
+"""The same argument of a mutation of many rows."""
 
 
-def _result(resolve: Callable[..., object], listed: Iterable[RefusalCode]) -> Any:
-    """Return the result union of a mutation: its success type, Validated, then its refusals by code."""
+def _result(resolve: Callable[..., object], listed: Iterable[RefusalCode], more: Iterable[type]) -> Any:
+    """Return the result union of a mutation: its success type, `more`, then its refusals by code."""
     called = to_camel_case(resolve.__name__)
     union = strawberry.union(name=f"{called[0].upper()}{called[1:]}Result", description=f"The result of `{called}`.")
     success: Any = resolve.__annotations__["return"]
-    return Annotated[reduce(or_, (REFUSALS[code] for code in sorted(listed)), success | Validated), union]
+    return Annotated[reduce(or_, (*more, *(REFUSALS[code] for code in sorted(listed))), success), union]
 
 
 def register(

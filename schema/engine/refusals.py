@@ -10,12 +10,18 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.utils.str_converters import to_camel_case
 
-from infra.messages import ELLIPSIS, Language, message, word
-from plants.rules.approvals.change_requests import ChangeState
+from infra.messages import ELLIPSIS, Language, Notice, Worded, message, word
+from plants.rules.approvals.change_requests import ChangeLevel, ChangeState
 from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
 from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
 from plants.rules.ledger.refusals import ENTRY_TOO_LARGE, REQUEST_PRUNED, REQUEST_REUSED
-from plants.rules.materials.refusals import FIELD_REQUIRED, NOT_DEFINED, STALE_VERSION
+from plants.rules.materials.refusals import (
+    CONVERSION_IMPOSSIBLE,
+    CONVERSIONS_OUTDATED,
+    FIELD_REQUIRED,
+    NOT_DEFINED,
+    STALE_VERSION,
+)
 from plants.rules.people.refusals import NOT_PERMITTED
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.quality.holds import HoldKind
@@ -42,6 +48,7 @@ from plants.rules.values.refusals import (
     Refusal,
     RefusalCode,
 )
+from plants.store.projection.registry import EVENTS
 from plants.store.refusals import declared_refusals
 from schema.engine.fields import described, form_type, interface_type
 from schema.engine.node_ids import node_id
@@ -108,7 +115,11 @@ TYPES: Final[Mapping[DatumKind, tuple[Any, Callable[[str], Any]]]] = {
     DatumKind.PROCESS: (strawberry.ID, _id("process")),
     DatumKind.TRANSFER: (strawberry.ID, _id("transfer")),
     DatumKind.HOLD_KIND: (Annotated["HoldKind", strawberry.lazy("schema.quality.holds")], HoldKind),
-    DatumKind.DISPOSITION: (Annotated["Disposition", strawberry.lazy("schema.inventory.batches")], Disposition),
+    DatumKind.DISPOSITION: (Annotated["Disposition", strawberry.lazy("schema.inventory.goods_at_plants")], Disposition),
+    DatumKind.CHANGE_LEVELS: (
+        list[Annotated["ChangeLevel", strawberry.lazy("schema.approvals.change_requests")]],
+        lambda text: [ChangeLevel(one) for one in text.split(", ")],
+    ),
     DatumKind.CHANGE_STATE: (
         Annotated["ChangeState", strawberry.lazy("schema.approvals.change_requests")],
         ChangeState,
@@ -138,6 +149,15 @@ def _type_of(name: str, datum: Datum) -> Any:
     return Code if named_code else TYPES[datum.kind][0]
 
 
+def type_name(code: RefusalCode) -> str:
+    """Return the name of a refusal's type: its code in PascalCase, then `Refusal` where an event has that name.
+
+    The success of a mutation is named like its event: `... on ProcessClosed` must not select a refusal.
+    """
+    pascal = "".join(word.capitalize() for word in code.split("_"))
+    return f"{pascal}Refusal" if pascal in EVENTS else pascal
+
+
 def _type(code: RefusalCode) -> type[RefusalAnswer]:
     data = dict(shown(code).values())
 
@@ -147,8 +167,8 @@ def _type(code: RefusalCode) -> type[RefusalAnswer]:
         for name, one in data.items():
             namespace[name] = strawberry.field(description=one.description)
 
-    made = new_class(f"{code.type_name}Refusal", (RefusalAnswer,), {}, fill)
-    return strawberry.type(made, name=code.type_name, description=f"Refused: “{code.text}”")
+    made = new_class(f"{code}_REFUSAL", (RefusalAnswer,), {}, fill)
+    return strawberry.type(made, name=type_name(code), description=f"Refused: “{code.text}”")
 
 
 REFUSALS: Final = {code: _type(code) for code in declared_refusals().values()}
@@ -196,7 +216,34 @@ SAVING: Final = frozenset({CODE_INVALID, FIELD_REQUIRED, NOT_DEFINED, NOTHING_CH
 """The refusals of saving any master data."""
 
 SAVING_UNIT: Final = SAVING | {AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, CODE_TAKEN, UNIT_UNKNOWN}
-"""The refusals of saving a unit, or a material with its conversions."""
+"""The refusals of saving a unit."""
+
+SAVING_MATERIAL: Final = SAVING_UNIT | {CONVERSION_IMPOSSIBLE, CONVERSIONS_OUTDATED}
+"""The refusals of saving a material with its conversions."""
+
+
+QUOTED_MAX: Final = 200
+"""Characters of a datum that a message quotes. An ellipsis replaces the rest."""
+
+
+def told(refusal: Refusal, language: Language) -> str:
+    """Return the message of a refusal. It quotes control, format and line characters as escapes."""
+    data = {name: _quoted(value) for name, value in refusal.data.items()}
+    return word(Notice(refusal.code, refusal.text, data), language)
+
+
+def _quoted(value: object) -> object:
+    if isinstance(value, Worded):
+        return Notice(value.code, value.text, {name: _visible(one) for name, one in value.data.items()})
+    text = str(_visible(value))
+    return text if len(text) <= QUOTED_MAX else text[:QUOTED_MAX] + ELLIPSIS
+
+
+def _visible(value: object) -> object:
+    """Return a text with escapes in place of characters that cannot be printed, and any other value as it is."""
+    if not isinstance(value, str) or isinstance(value, Worded) or value.isprintable():
+        return value
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in value)
 
 
 def refused(refusal: Refusal, language: Language) -> RefusalAnswer:
@@ -204,7 +251,7 @@ def refused(refusal: Refusal, language: Language) -> RefusalAnswer:
     data = {name: _value(refusal, key, one, language) for key, (name, one) in shown(refusal.code).items()}
     return REFUSALS[refusal.code](
         code=refusal.code,
-        message=word(refusal, language),
+        message=told(refusal, language),
         path=list(refusal.path) or None,
         further_refusals=[refused(one, language) for one in refusal.further],
         **data,
@@ -261,7 +308,7 @@ def query_error(refusal: Refusal, language: Language) -> GraphQLError:
         for key, (name, _) in shown(refusal.code).items()
         for said in [refusal.data.get(key)]
     }
-    return GraphQLError(word(refusal, language), extensions={**data, "code": refusal.code})
+    return GraphQLError(told(refusal, language), extensions={**data, "code": refusal.code})
 
 
 def types() -> Iterable[type]:

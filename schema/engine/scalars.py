@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import date, datetime
+from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NewType
 
@@ -12,6 +13,7 @@ from strawberry.types.scalar import ScalarDefinition
 from infra.messages import Notice, message
 from plants.rules.values.instants import format_instant, from_micros
 from plants.rules.values.refusals import RefusalCode
+from schema.engine.error_codes import BAD_USER_INPUT
 from schema.engine.errors import WordedError
 
 BatchCode = NewType("BatchCode", str)
@@ -60,7 +62,7 @@ CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*", re.ASCII)
 
 def _wrong(kind: str, value: object, rule: Notice) -> WordedError:
     """Return the error for a malformed value. It quotes only the beginning of the value."""
-    return WordedError(VALUE_WRONG(scalar=kind, value=repr(str(value)[:SHOWN_MAX]), rule=rule))
+    return WordedError(BAD_USER_INPUT, VALUE_WRONG(scalar=kind, value=repr(str(value)[:SHOWN_MAX]), rule=rule))
 
 
 def _text(kind: str, value: object) -> str:
@@ -113,6 +115,18 @@ def _number_reader(kind: str) -> Callable[[object], str]:
 
 read_decimal: Final = _number_reader("Decimal")
 read_rational: Final = _number_reader("Rational")
+
+
+def rational_text(value: object) -> str:
+    """Return an exact number as its decimal, or as a fraction where it has none that could be given back."""
+    number = Fraction(str(value))
+    # A denominator of d bits divides 10**d if it has no prime factor but 2 and 5.
+    places = number.denominator.bit_length()
+    if 10**places % number.denominator:
+        return str(number)
+    digits = str(abs(number.numerator) * 10**places // number.denominator).rjust(places + 1, "0")
+    text = f"{'-' * (number < 0)}{digits[:-places]}.{digits[-places:]}".rstrip("0").rstrip(".")
+    return text if len(text) <= DECIMAL_LENGTH_MAX else str(number)
 
 
 def read_sha256(value: object) -> str:
@@ -183,8 +197,11 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
     ),
     Rational: _scalar(
         "Rational",
-        'An exact rational number as a string: a decimal like "0.45", or a fraction of whole numbers like "1/3".',
+        'An exact rational number as a string: a decimal like "0.45", or a fraction of whole numbers like "1/3". '
+        "Output is the exact decimal, and a fraction only for a number that has none of at most "
+        f"{DECIMAL_LENGTH_MAX} characters.",
         read_rational,
+        rational_text,
     ),
     Sha256: _scalar("Sha256", "A SHA-256 hash: 64 hexadecimal digits.", read_sha256),
     Code: _scalar(
@@ -202,7 +219,7 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
     BatchCode: _scalar(
         "BatchCode",
         "The code on a batch label: its plant code first, at most 20 characters of GS1 character set 82. "
-        "Any other text is a code that no batch has.",
+        "Any other text is a code that no batch has. A hold or recall from the hub refuses it as BATCH_CODE_INVALID.",
         read_batch_code,
     ),
     PlantCode: _scalar(

@@ -1,10 +1,11 @@
 """The mutation `submit`: many commands in one request, such as the scans that a device kept while it was offline.
 
-CommandInput has a member for each mutation of the role whose only argument is its input, bulk mutations left out.
+CommandInput has a member for each mutation of the role, bulk mutations left out. The member of a mutation with more
+arguments than its input is an input of all of them.
 """
 
 from collections.abc import Iterable, Mapping
-from inspect import signature
+from inspect import Parameter, signature
 from types import new_class
 from typing import Annotated, Any, Final, get_args
 
@@ -15,14 +16,13 @@ from infra.roles import Role
 from schema.engine.access import METADATA_KEY, access_of
 from schema.engine.context import Info
 from schema.engine.entries import Recorded
-from schema.engine.errors import WordedError
 from schema.engine.fields import argument, described, object_type
-from schema.engine.limits import EXCEEDED
+from schema.engine.limits import COMMANDS_MAX, exceeded
+from schema.engine.malformed_commands import Malformed, aside_of
 from schema.engine.operations import MUTATION_WEIGHT, Operation, OperationKind, derived, register
-from schema.engine.refusals import RefusalAnswer
+from schema.engine.refusals import RefusalAnswer, refused
 from schema.engine.scalars import RequestId
 
-SUBMITTED_MAX: Final = 500
 COMMANDS_TOO_MANY: Final = message("COMMANDS_TOO_MANY", "`commands` holds at most {most} commands, not {count}.")
 
 
@@ -38,7 +38,7 @@ EXAMPLES: Final = {
 class SubmittedCommand:
     """The result of one command of `submit`. Either `recorded` or `refusal` is null."""
 
-    request_id: RequestId = described("Request id of the command.")
+    request_id: RequestId | None = described("Request id of the command. Null if it cannot be read.")
     recorded: Recorded | None = described("Success of the command, as its own mutation answers it.")
     refusal: RefusalAnswer | None = described("Refusal of the command. Its `path` begins below the command's input.")
 
@@ -53,8 +53,12 @@ def declare_submit(found: Iterable[Operation]) -> None:
 
 
 def _can_be_submitted(one: Operation) -> bool:
-    given = signature(one.declared).parameters.keys() - {"info"}
-    return one.kind is OperationKind.MUTATION and not one.bulk and given == {"input"}
+    return one.kind is OperationKind.MUTATION and not one.bulk and "input" in _arguments(one)
+
+
+def _arguments(one: Operation) -> Mapping[str, Parameter]:
+    """Return the arguments of a mutation by name, without `validateOnly`."""
+    return {name: given for name, given in signature(one.declared).parameters.items() if name != "info"}
 
 
 def _declare(role: Role, members: Mapping[str, Operation]) -> None:
@@ -63,20 +67,28 @@ def _declare(role: Role, members: Mapping[str, Operation]) -> None:
     async def submit(
         info: Info,
         commands: Annotated[
-            list[command], argument(f"Commands in the order of their execution, at most {SUBMITTED_MAX}.")
+            list[command], argument(f"Commands in the order of their execution, at most {COMMANDS_MAX}.")
         ],
     ) -> list[SubmittedCommand]:
-        if len(commands) > SUBMITTED_MAX:
-            raise WordedError(COMMANDS_TOO_MANY(most=SUBMITTED_MAX, count=len(commands)), extensions=EXCEEDED)
-        info.context.spend(len(commands))
-        return [await _submitted(info, members, one) for one in commands]
+        malformed, well_formed = aside_of(info, "commands"), iter(commands)
+        count = len(commands) + len(malformed)
+        if count > COMMANDS_MAX:
+            raise exceeded(COMMANDS_MAX, COMMANDS_TOO_MANY(most=COMMANDS_MAX, count=count))
+        info.context.spend(count)
+        return [
+            _refused(info, malformed[place])
+            if place in malformed
+            else await _submitted(info, members, next(well_formed))
+            for place in range(count)
+        ]
 
     access = access_of(None)
     made: Any = strawberry.mutation(
         resolver=submit,
         description="Run commands in order, each as its own mutation does. A refused command does not stop the others. "
+        "Nor does a malformed command in a variable: it is refused as ValueInvalid in its place. "
         "After an interruption, send the same commands again: each request id is recorded once. "
-        f"Returns one result for each command, at most {SUBMITTED_MAX}. Example: `{EXAMPLES[role]}`.",
+        f"Returns one result for each command, at most {COMMANDS_MAX}. Example: `{EXAMPLES[role]}`.",
         metadata={METADATA_KEY: access},
     )
     register(OperationKind.MUTATION, submit, made, roles=frozenset({role}), access=access)
@@ -99,16 +111,39 @@ def _command_input(members: Mapping[str, Operation]) -> type:
 
 
 def _input_of(one: Operation) -> Any:
-    """Return the type of a mutation's input, without its description."""
-    return get_args(one.declared.__annotations__["input"])[0]
+    """Return the type of a mutation's input, or of all its arguments where it has others."""
+    arguments = _arguments(one)
+    if arguments.keys() == {"input"}:
+        return get_args(one.declared.__annotations__["input"])[0]
+
+    def fill(namespace: dict[str, Any]) -> None:
+        namespace["__annotations__"] = {}
+        namespace["__module__"] = one.declared.__module__
+        for name, given in arguments.items():
+            kind, said = get_args(one.declared.__annotations__[name])[:2]
+            namespace["__annotations__"][name] = kind
+            default = {} if given.default is Parameter.empty else {"default": given.default}
+            namespace[name] = strawberry.field(description=said.description, **default)
+
+    named = f"{one.name[0].upper()}{one.name[1:]}CommandInput"
+    return strawberry.input(new_class(named, (), {}, fill), description=f"The arguments of `{one.name}`.")
+
+
+def _refused(info: Info, malformed: Malformed) -> SubmittedCommand:
+    refusal = refused(malformed.refusal, info.context.language)
+    return SubmittedCommand(request_id=malformed.request_id, recorded=None, refusal=refusal)
 
 
 async def _submitted(info: Info, members: Mapping[str, Operation], command: object) -> SubmittedCommand:
     """Run one command under the access of its own mutation."""
     name, given = next((name, value) for name, value in vars(command).items() if value is not strawberry.UNSET)
     one = members[name]
-    result = await one.resolve(info=Info(info._raw_info, one.field), input=given)  # noqa: SLF001 -- Strawberry makes an info of these two alone.
-    refused = isinstance(result, RefusalAnswer)
+    names = _arguments(one).keys()
+    arguments = {"input": given} if names == {"input"} else {each: getattr(given, each) for each in names}
+    result = await one.resolve(info=Info(info._raw_info, one.field), **arguments)  # noqa: SLF001 -- Strawberry makes an info of these two alone.
+    is_refused = isinstance(result, RefusalAnswer)
     return SubmittedCommand(
-        request_id=given.request_id, recorded=None if refused else result, refusal=result if refused else None
+        request_id=arguments["input"].request_id,
+        recorded=None if is_refused else result,
+        refusal=result if is_refused else None,
     )

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Self
 
 import strawberry
 
-from auth.permissions import Permission
+from auth.permissions import NotPermitted, Permission, may
+from plants.rules.identification.codes import HUB
 from plants.store.materials.plants import PlantSeen, plants_by_code, plants_by_number, plants_in
 from schema.engine.context import Info
 from schema.engine.cost_directives import FOR_EACH_ASSUMED
@@ -80,8 +81,8 @@ PLANTS_MAX: Final = 1_000
 
 async def plants_seen(info: Info) -> list[Plant]:
     """Return the plants whose batches or replication the caller may see, by number."""
-    seen = await info.read_under(Permission.BATCH_READ, plants_in)
-    watched = await info.read_under(Permission.REPLICATION_READ, plants_in)
+    seen = await info.look_up(Permission.BATCH_READ, plants_in)
+    watched = await info.look_up(Permission.REPLICATION_READ, plants_in)
     return [Plant.of(one) for one in sorted({*seen, *watched}, key=lambda one: one.number)]
 
 
@@ -98,7 +99,11 @@ async def plants_listed(info: Info) -> list[Plant]:
     size=FOR_EACH_ASSUMED,
 )
 async def plants(info: Info) -> list[Plant]:
-    return await plants_listed(info)
+    found = await plants_listed(info)
+    # A hub without plants has none to show to those who may see all.
+    if not found and not any(may(info.context.actor, one, HUB) for one in info.access.permissions):
+        raise NotPermitted(info.context.actor, Permission.BATCH_READ, HUB)
+    return found
 
 
 @query(

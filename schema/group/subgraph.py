@@ -14,9 +14,10 @@ from infra.messages import message
 from plants.rules.values.refusals import Refusal
 from schema.engine.connections import PageInfo
 from schema.engine.context import Info
+from schema.engine.error_codes import REPRESENTATION_WRONG
 from schema.engine.errors import WordedError
 from schema.engine.fields import argument, described, object_type
-from schema.engine.limits import EXCEEDED, sees_schema
+from schema.engine.limits import REPRESENTATIONS_MAX, exceeded, sees_schema
 from schema.engine.operations import HUB_ONLY, query
 from schema.engine.quantities import Quantity
 from schema.engine.scalars import Representation, read_batch_code, read_plant_code
@@ -24,14 +25,10 @@ from schema.group.plants import Plant, plant_coded
 from schema.inventory.batches import Batch, batch_coded
 from schema.materials.materials import Material, material_of
 
-REPRESENTATIONS_MAX: Final = 1_000
 FEDERATION: Final = "https://specs.apollo.dev/federation/v2.5"
 SHAREABLE: Final = (PageInfo, Quantity)
 """Value types without an identity. Each subgraph that has one resolves it by itself."""
 
-REPRESENTATION_WRONG: Final = message(
-    "REPRESENTATION_WRONG", "A representation holds `__typename` and the key fields of an entity of this subgraph."
-)
 REPRESENTATIONS_TOO_MANY: Final = message(
     "REPRESENTATIONS_TOO_MANY", "`representations` holds at most {most} representations, not {count}."
 )
@@ -102,7 +99,7 @@ async def entities(
 ) -> list[Entity | None]:
     if len(representations) > REPRESENTATIONS_MAX:
         wrong = REPRESENTATIONS_TOO_MANY(most=REPRESENTATIONS_MAX, count=len(representations))
-        raise WordedError(wrong, extensions=EXCEEDED)
+        raise exceeded(REPRESENTATIONS_MAX, wrong)
     info.context.spend(len(representations))
     return list(await gather(*(_entity(info, one) for one in representations)))
 
@@ -113,7 +110,7 @@ async def _entity(info: Info, representation: Mapping[str, Any]) -> Any:
     try:
         return await names[representation["__typename"]].find(info, representation)
     except (KeyError, TypeError, GraphQLError):
-        return WordedError(REPRESENTATION_WRONG(), extensions={"code": "REPRESENTATION_WRONG"})
+        return WordedError(REPRESENTATION_WRONG)
     except Refusal:
         return None  # A malformed code names nothing.
 

@@ -18,7 +18,7 @@ from schema.engine.inputs import Input, MutationInput
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation
-from schema.engine.scalars import BatchCode
+from schema.engine.scalars import BatchCode, Code
 from schema.group.plants import Plant, owner
 from schema.inventory import batches
 
@@ -32,11 +32,13 @@ class BatchAliasInput:
 
     scheme: str = described("Scheme, such as SUPPLIER_LOT or CUSTOMER_LOT.")
     value: str = described("Text of the alias.")
-    issuer: str = described("Code of the supplier or customer that issued it. Empty for the plant itself.", default="")
+    issuer_code: Code | None = described(
+        "Code of the supplier or customer that issued it. Without it, the plant itself did.", default=None
+    )
 
     @property
     def order(self) -> AliasOrder:
-        return AliasOrder(self.scheme, self.value, self.issuer)
+        return AliasOrder(self.scheme, self.value, self.issuer_code or "")
 
 
 @object_type
@@ -44,7 +46,9 @@ class BatchAlias(Node):
     """An alias: another name that finds a batch at a plant."""
 
     scheme: str = described("Scheme, such as SUPPLIER_LOT or CUSTOMER_LOT.")
-    issuer: str = described("Code of the supplier or customer that issued it. Empty for the plant itself.")
+    issuer_code: Code | None = described(
+        "Code of the supplier or customer that issued it. Null if the plant itself did."
+    )
     value: str = described("Text of the alias.")
     number: strawberry.Private[int]
 
@@ -57,7 +61,7 @@ class BatchAlias(Node):
         return cls(
             id=node_id("alias", row.plant_id, row.batch_id, row.scheme, row.issuer, row.value),
             scheme=row.scheme,
-            issuer=row.issuer,
+            issuer_code=row.issuer or None,
             value=row.value,
             number=row.plant_id,
         )
@@ -96,7 +100,8 @@ class BatchAliasesChanged(Recorded):
 
 @mutation(
     "Add aliases to a batch. "
-    'Example: `{ batchCode: "SH1-260314-0001P", aliases: [{ scheme: "CUSTOMER_LOT", value: "C-9", issuer: "C1" }] }`.',
+    'Example: `{ batchCode: "SH1-260314-0001P", aliases: [{ scheme: "CUSTOMER_LOT", value: "C-9", '
+    'issuerCode: "C1" }] }`.',
     roles=PLANT_ONLY,
     permission=Permission.BATCH_RECEIVE,
     command=aliases.alias_batch,
@@ -117,7 +122,8 @@ async def add_batch_aliases(info: Info, input: Input[AddBatchAliasesInput]) -> B
 
 @mutation(
     "Remove aliases of a batch. Another batch may use them afterwards. "
-    'Example: `{ batchCode: "SH1-260314-0001P", aliases: [{ scheme: "CUSTOMER_LOT", value: "C-9", issuer: "C1" }] }`.',
+    'Example: `{ batchCode: "SH1-260314-0001P", aliases: [{ scheme: "CUSTOMER_LOT", value: "C-9", '
+    'issuerCode: "C1" }] }`.',
     roles=PLANT_ONLY,
     permission=Permission.BATCH_RECEIVE,
     command=aliases.end_alias,

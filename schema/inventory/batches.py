@@ -1,7 +1,6 @@
 """Batches, and their state at each plant."""
 
 import json
-import zoneinfo
 from asyncio import gather
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Self
@@ -11,50 +10,42 @@ import strawberry
 from auth.permissions import Permission
 from plants.commands.inventory.receipts import ATTRIBUTES_MAX
 from plants.rules.identification.codes import plant_of
-from plants.rules.ledger.events import Entry
-from plants.rules.quality.dispositions import Disposition, check_usable
-from plants.rules.quality.holds import Hold
-from plants.rules.quality.refusals import BATCH_ON_HOLD, HEADQUARTERS
+from plants.rules.ledger.events import Entry, Subject
 from plants.rules.values.instants import from_micros
-from plants.rules.values.refusals import Refusal
-from plants.store.audit.batch_history import batch_history_count, batch_history_page
+from plants.store.audit.history import corrections_at
 from plants.store.inventory.aliases import aliases_count, aliases_page
 from plants.store.inventory.batch_lists import (
     AS_RECORDED,
-    AliasesFilter,
-    BatchesFilter,
-    BatchOrderField,
     batches_count,
     batches_page,
 )
-from plants.store.inventory.batches import Batch as BatchRow
 from plants.store.inventory.batches import Known, known_by_code, known_by_id
-from plants.store.inventory.holds import ListedHold, holds_count, holds_page, open_holds
+from plants.store.inventory.holds import holds_count, holds_page
 from plants.store.inventory.receipts import receipts_by_batch
-from plants.store.inventory.stock import stock_by_batch, stock_of_batches, stock_of_batches_count
+from plants.store.inventory.stock import stock_of_batches, stock_of_batches_count
 from plants.store.logistics.in_transit import awaited_batches
 from plants.store.production.batch_records import made_by, used_by_count, used_by_page
+from plants.store.production.process_listings import OLDEST_FIRST, process_key
 from plants.store.sql.orders import Order
-from schema.audit.history import LedgerEntry
-from schema.engine.abilities import Ability, ability, nothing_blocks
+from schema.audit.history import EntryCorrection, HistoryOrder, LedgerEntry, correction_at, history_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
-from schema.engine.filters import CodeFilter, DateRange, DateTimeRange, Filter, criterion
+from schema.engine.fields import argument, described, field, object_type
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
 from schema.engine.operations import query
-from schema.engine.orders import Ordering
 from schema.engine.quantities import Quantity
-from schema.engine.refusals import RefusalAnswer, refused
 from schema.engine.scalars import BatchCode
-from schema.group.plants import Plant, owner, plant_numbered
+from schema.group.plants import Plant, plant_numbered
 from schema.inventory import aliases, stock
 from schema.inventory.attributes import BatchAttribute
+from schema.inventory.batch_lists import BatchFilter, BatchOrder
+from schema.inventory.goods_at_plants import BatchAtPlant, day
 from schema.materials.materials import Material, material_of
 from schema.materials.suppliers import Supplier
 from schema.production import process_records
+from schema.production.process_lists import ProcessRecordOrder
 from schema.quality import holds
 
 if TYPE_CHECKING:
@@ -67,98 +58,6 @@ LazyRecord = Annotated["ProcessRecord", strawberry.lazy("schema.production.proce
 """A process record. Its module and this one import each other."""
 LazyHoldFilter = Annotated["BatchHoldFilter", strawberry.lazy("schema.quality.holds")]
 """A filter of holds. Its module and this one import each other."""
-
-enum_type(Disposition)
-enum_type(BatchOrderField)
-
-
-@object_type(name="BatchAtPlant")
-class BatchAtPlant:
-    """State of one plant's goods of a batch."""
-
-    disposition: Disposition = described("Disposition of the plant's goods.")
-    expires_on: date | None = described("Last day of use of the plant's goods. Null if they do not expire.")
-    version: int = described("Version. It rises with every change of the batch or its goods at the plant.")
-    row: strawberry.Private[BatchRow]
-    known: strawberry.Private[Known]
-
-    @field("Plant that has the goods.")
-    async def plant(self, info: Info) -> Plant:
-        return await owner(info, self.row.plant_id)
-
-    @field("Quantity of the batch on hand at the plant.")
-    async def on_hand(self, info: Info) -> Quantity:
-        return Quantity.of(await self._on_hand(info), self.row.unit)
-
-    @field("True if goods of the batch are on hand at the plant.")
-    async def in_stock(self, info: Info) -> bool:
-        return await self._on_hand(info) > 0
-
-    @field("True if a hold on the goods is open, also one of headquarters that the plant has not placed yet.")
-    async def on_hold(self, info: Info) -> bool:
-        return bool(await self._open_holds(info))
-
-    @field("True if the goods may be used today, by the plant's calendar.")
-    async def usable(self, info: Info) -> bool:
-        return await self._blocked(info) is None
-
-    @field("Refusal that blocks the goods today. Null if they may be used.")
-    async def blocked_by(self, info: Info) -> RefusalAnswer | None:
-        blocked = await self._blocked(info)
-        return None if blocked is None else refused(blocked, info.context.language)
-
-    @field("Your ability to move the goods between locations now.")
-    async def viewer_can_move(self, info: Info) -> Ability:
-        return await ability(info, Permission.STOCK_MOVE, self.row.plant_id, nothing_blocks)
-
-    @field("Your ability to dispatch the goods to another plant now.")
-    async def viewer_can_transfer(self, info: Info) -> Ability:
-        return await self._ability_to_use(info, Permission.TRANSFER_RUN)
-
-    @field("Your ability to ship the goods to a customer now.")
-    async def viewer_can_ship(self, info: Info) -> Ability:
-        return await self._ability_to_use(info, Permission.SHIPMENT_RUN)
-
-    async def _ability_to_use(self, info: Info, permission: Permission) -> Ability:
-        async def check() -> None:
-            blocked = await self._blocked(info)
-            if blocked is not None:
-                raise blocked
-
-        return await ability(info, permission, self.row.plant_id, check)
-
-    async def _on_hand(self, info: Info) -> int:
-        rows = await info.load(Permission.BATCH_READ, stock_by_batch, self.row.id) or []
-        return sum(row.quantity for row in rows if row.plant_id == self.row.plant_id)
-
-    async def _open_holds(self, info: Info) -> list[ListedHold]:
-        rows = await info.load(Permission.BATCH_READ, open_holds, self.row.id) or []
-        return [row for row in rows if row.plant_id == self.row.plant_id]
-
-    async def _blocked(self, info: Info) -> Refusal | None:
-        here = await self._open_holds(info)
-        placed = tuple(Hold(row.idx, row.kind, row.reason, row.directed) for row in here if not row.pending)
-        plant = await owner(info, self.row.plant_id)
-        today = info.services.clock.now().astimezone(zoneinfo.ZoneInfo(plant.time_zone)).date()
-        try:
-            check_usable(self.row.code, self.disposition, placed, self.row.expires_on, today)
-        except Refusal as refusal:
-            return refusal
-        directed = next((row for row in here if row.pending), None)
-        if directed is None:
-            return None
-        data = {"batch": self.row.code, "hold": directed.directed, "kind": directed.kind, "reason": directed.reason}
-        return Refusal(BATCH_ON_HOLD, **data, lifter=HEADQUARTERS)
-
-    @classmethod
-    def of(cls, row: BatchRow, known: Known) -> Self:
-        return cls(
-            disposition=Disposition(row.disposition),
-            expires_on=_day(row.expires_on),
-            version=row.version,
-            row=row,
-            known=known,
-        )
 
 
 @object_type
@@ -210,10 +109,19 @@ class Batch(Node):
         return None if row is None else process_records.ProcessRecord.of(row)
 
     @field("Process records that goods of it were fed into. Transfers and shipments are not among them.")
-    async def used_by(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[LazyRecord]:
+    async def used_by(
+        self,
+        info: Info,
+        order_by: Annotated[
+            ProcessRecordOrder | None, argument("Order. Without it, plant by plant, the oldest first.")
+        ] = None,
+        first: First = PAGE_DEFAULT,
+        after: After = None,
+    ) -> Connection[LazyRecord]:
+        order = OLDEST_FIRST if order_by is None else Order(order_by.field, order_by.direction)
         return await info.children(
             Permission.BATCH_READ, used_by_page, used_by_count, self.known.stated.id, (first, after),
-            key=lambda row: (row.id,), make=process_records.ProcessRecord.of,
+            key=lambda row: process_key(row, order), make=process_records.ProcessRecord.of, order=order,
         )  # fmt: skip
 
     @field("State at each plant that knows the batch and that you may see: one for each plant.")
@@ -254,14 +162,33 @@ class Batch(Node):
         )  # fmt: skip
 
     @field(
-        "Ledger entries about it, and those that moved goods of it, by ledger and position.",
+        "True if the entry that made it was corrected. The goods do not exist so, and the batch is closed. "
+        "False if you may not see its origin."
+    )
+    async def corrected(self, info: Info) -> bool:
+        made = self._statement
+        return made is not None and await info.load(Permission.BATCH_READ, corrections_at, made) is not None
+
+    @field("Correction of the entry that made it. Null without one.", permission=Permission.LEDGER_READ)
+    async def correction(self, info: Info) -> EntryCorrection | None:
+        made = self._statement
+        return None if made is None else await correction_at(info, made)
+
+    @field(
+        "Ledger entries about it, and those that moved goods of it. "
+        "Null with an error NOT_PERMITTED without the permission `ledger:read`.",
         permission=Permission.LEDGER_READ,
     )
-    async def history(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[LedgerEntry]:
-        return await info.children(
-            Permission.LEDGER_READ, batch_history_page, batch_history_count, self.known.stated.code, (first, after),
-            key=lambda row: (row.log_id, row.idx), make=LedgerEntry.of,
-        )  # fmt: skip
+    async def history(
+        self, info: Info, order_by: HistoryOrder = None, first: First = PAGE_DEFAULT, after: After = None
+    ) -> Connection[LedgerEntry] | None:
+        return await history_of(info, Subject.BATCH, (self.known.stated.id,), (first, after), order_by)
+
+    @property
+    def _statement(self) -> tuple[int, int] | None:
+        """Position of the entry that made it, or None if the statement of its origin is not here."""
+        row = self.known.stated
+        return (row.plant_id, row.stated_idx) if row.plant_id == plant_of(row.id) else None
 
     @classmethod
     def of(cls, known: Known) -> Self:
@@ -272,75 +199,12 @@ class Batch(Node):
             code=BatchCode(row.code),
             quantity_made=Quantity.of(row.made, row.unit),
             produced_at=from_micros(row.produced_us),
-            expires_on=_day(row.expires_on),
-            retest_on=_day(row.retest_on),
+            expires_on=day(row.expires_on),
+            retest_on=day(row.retest_on),
             grade=row.grade,
             attributes=[BatchAttribute(name=name, value=value) for name, value in sorted(properties.items())],
             known=known,
         )
-
-
-@input_type
-class BatchAliasFilter:
-    """Tests an alias. One alias in force must meet all fields given here."""
-
-    scheme: CodeFilter | None = described("Scheme of the alias, such as SUPPLIER_LOT.", default=None)
-    issuer: CodeFilter | None = described("Code of the issuer. Empty for the plant itself.", default=None)
-    value: CodeFilter | None = described("Text of the alias.", default=None)
-
-    @property
-    def criterion(self) -> AliasesFilter:
-        return AliasesFilter(criterion(self.scheme), criterion(self.issuer), criterion(self.value))
-
-
-@input_type
-class BatchFilter:
-    """Filters batches. One plant's goods of the batch must meet all fields given here."""
-
-    code: CodeFilter | None = described("Code of the batch.", default=None)
-    aliases: BatchAliasFilter | None = described("Aliases of the batch. One of them must match.", default=None)
-    material_code: CodeFilter | None = described("Code of the material.", default=None)
-    supplier_code: CodeFilter | None = described("Code of the supplier.", default=None)
-    grade: CodeFilter | None = described("Quality grade, such as A.", default=None)
-    produced_at: DateTimeRange | None = described("Time of production.", default=None)
-    retest_on: DateRange | None = described("Day on which a retest is due.", default=None)
-    plant_code: CodeFilter | None = described("Code of a plant that knows the batch.", default=None)
-    disposition: Filter[Disposition] | None = described("Disposition of the plant's goods.", default=None)
-    expires_on: DateRange | None = described("Last day of use of the plant's goods.", default=None)
-    on_hold: bool | None = described(
-        "True for goods with an open hold, false for goods without one. Without it, both.", default=None
-    )
-    in_stock: bool | None = described(
-        "True for goods on hand, false for goods that are used up. Without it, both.", default=None
-    )
-
-    def criteria(self, order: Order[BatchOrderField]) -> BatchesFilter:
-        return BatchesFilter(
-            plant=criterion(self.plant_code),
-            code=criterion(self.code),
-            material=criterion(self.material_code),
-            supplier=criterion(self.supplier_code),
-            grade=criterion(self.grade),
-            disposition=criterion(self.disposition),
-            produced=None if self.produced_at is None else self.produced_at.in_micros,
-            expires_on=criterion(self.expires_on),
-            retest_on=criterion(self.retest_on),
-            on_hold=self.on_hold,
-            in_stock=self.in_stock,
-            alias=criterion(self.aliases),
-            order=order,
-        )
-
-
-@input_type
-class BatchOrder(Ordering):
-    """Order of batches."""
-
-    field: BatchOrderField = described("Field to order by.")
-
-
-def _day(text: str | None) -> date | None:
-    return None if text is None else date.fromisoformat(text)
 
 
 async def batch_coded(info: Info, code: str) -> Batch | None:

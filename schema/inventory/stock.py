@@ -14,17 +14,26 @@ from plants.store.inventory.batches import (
     Known,
 )
 from plants.store.inventory.movements import Stock as StockRow
-from plants.store.inventory.stock import StockLevelsFilter, stock_at, stock_count, stock_page
+from plants.store.inventory.stock import (
+    BY_PLANT,
+    StockLevelsFilter,
+    StockOrderField,
+    stock_at,
+    stock_count,
+    stock_page,
+)
+from plants.store.sql.orders import Order
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
-from schema.engine.fields import argument, described, field, input_type, object_type
+from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.filters import CodeFilter, criterion
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation, query
+from schema.engine.orders import Ordering
 from schema.engine.quantities import Quantity, QuantityInput
 from schema.engine.refusals import AMOUNTS
 from schema.engine.scalars import BatchCode, Code
@@ -38,6 +47,8 @@ if TYPE_CHECKING:
 
 LazyBatch = Annotated["Batch", strawberry.lazy("schema.inventory.batches")]
 """A batch. Its module and this one import each other."""
+
+enum_type(StockOrderField)
 
 
 @object_type
@@ -93,27 +104,35 @@ class StockFilter:
     material_code: CodeFilter | None = described("Code of the material of the batch.", default=None)
     location_code: CodeFilter | None = described("Code of the location.", default=None)
 
-    @property
-    def criteria(self) -> StockLevelsFilter:
+    def criteria(self, order: Order[StockOrderField]) -> StockLevelsFilter:
         return StockLevelsFilter(
             plant=criterion(self.plant_code),
             batch=criterion(self.batch_code),
             material=criterion(self.material_code),
             location=criterion(self.location_code),
+            order=order,
         )
 
 
-@query("Lists quantities on hand, by plant, batch and location.", permission=Permission.BATCH_READ)
+@input_type
+class StockOrder(Ordering):
+    """Order of stock."""
+
+    field: StockOrderField = described("Field to order by.")
+
+
+@query("Lists quantities on hand.", permission=Permission.BATCH_READ)
 async def stock(
     info: Info,
     filter: Annotated[StockFilter | None, argument("Filter. Without it, all.")] = None,
+    order_by: Annotated[StockOrder | None, argument("Order. Without it, by plant, batch and location.")] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[Stock]:
-    filters = filter or StockFilter()
+    order = BY_PLANT if order_by is None else Order(order_by.field, order_by.direction)
     return await info.connection(
-        stock_page, stock_count, filters.criteria, (first, after),
-        key=lambda one: (one[0].plant_id, one[0].batch_id, one[0].location), make=lambda one: Stock.of(*one),
+        stock_page, stock_count, (filter or StockFilter()).criteria(order), (first, after),
+        key=lambda one: one.key, make=lambda one: Stock.of(one.row, one.known),
     )  # fmt: skip
 
 
@@ -138,7 +157,7 @@ class StockCounted(Recorded):
     'Example: `{ batchCode: "SH1-260314-0001P", locationCode: "A1", counted: { amount: "98.5", unit: "KGM" }, '
     'reason: "Monthly count" }`.',
     roles=PLANT_ONLY,
-    permission=Permission.STOCK_ADJUST,
+    permission=Permission.STOCK_COUNT,
     command=commands.adjust_stock,
     refusals=(
         *AMOUNTS,

@@ -132,6 +132,7 @@ class OpenTransferFilter:
 async def transfers_in_transit(
     info: Info, filter: Annotated[OpenTransferFilter | None, argument("Filter. Without it, all.")] = None
 ) -> TransfersInTransit:
+    await info.require_a_plant()
     wanted = filter or OpenTransferFilter()
     since = None if wanted.since is None else wanted.since.in_micros
     filters = OpenTransfersFilter(_overdue_before(info), wanted.overdue, criterion(wanted.state), since)

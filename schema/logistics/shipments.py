@@ -8,9 +8,10 @@ import strawberry
 from auth.permissions import Permission
 from plants.commands.logistics import shipments as commands
 from plants.rules.genealogy.edges import MaterialUse
-from plants.rules.ledger.events import LINES_MAX
+from plants.rules.ledger.events import LINES_MAX, Subject
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.instants import from_micros
+from plants.store.audit.history import corrections_of_records
 from plants.store.genealogy.edges import Edge
 from plants.store.logistics.shipments import (
     NEWEST_FIRST,
@@ -23,11 +24,12 @@ from plants.store.logistics.shipments import (
 )
 from plants.store.production.process_records import ProcessRow, inputs_count, inputs_page, lines_by_key
 from plants.store.sql.orders import Order
+from schema.audit.history import EntryCorrection, HistoryOrder, LedgerEntry, correction_of_record, history_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
-from schema.engine.filters import CodeFilter, DateTimeRange, criterion
+from schema.engine.filters import CodeFilter, DateTimeRange, NameFilter, criterion
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
@@ -41,7 +43,7 @@ from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
 from schema.inventory.stock_lines import StockLineInput
 from schema.materials.customers import Customer
-from schema.production.process_records import line_key
+from schema.production.process_lines import line_key
 
 enum_type(ShipmentOrderField)
 
@@ -89,6 +91,27 @@ class Shipment(Node):
             key=line_key, make=ShipmentLine.of,
         )  # fmt: skip
 
+    @field("True if the entry that recorded it was corrected. The shipment did not take place so, and has no lines.")
+    async def corrected(self, info: Info) -> bool:
+        return await info.load(Permission.BATCH_READ, corrections_of_records, self._place) is not None
+
+    @field("Correction of the entry that recorded it. Null without one.", permission=Permission.LEDGER_READ)
+    async def correction(self, info: Info) -> EntryCorrection | None:
+        return await correction_of_record(info, self._place)
+
+    @field(
+        "Ledger entries about it. Null with an error NOT_PERMITTED without the permission `ledger:read`.",
+        permission=Permission.LEDGER_READ,
+    )
+    async def history(
+        self, info: Info, order_by: HistoryOrder = None, first: First = PAGE_DEFAULT, after: After = None
+    ) -> Connection[LedgerEntry] | None:
+        return await history_of(info, Subject.SHIPMENT, (self.row.id,), (first, after), order_by)
+
+    @property
+    def _place(self) -> tuple[int, int]:
+        return self.row.plant_id, self.row.id
+
     @classmethod
     def of(cls, row: ProcessRow) -> Self:
         return cls(
@@ -126,7 +149,11 @@ class ShipmentFilter:
 
     plant_code: CodeFilter | None = described("Code of the plant that shipped the goods.", default=None)
     customer_code: CodeFilter | None = described("Code of the customer.", default=None)
-    customer_order: CodeFilter | None = described("Number of the order of the customer.", default=None)
+    customer_order: NameFilter | None = described("Number of the order of the customer.", default=None)
+    batch_code: CodeFilter | None = described("Code of a batch of its lines.", default=None)
+    corrected: bool | None = described(
+        "True for shipments whose entry was corrected, false for the others. Without it, both.", default=None
+    )
     shipped_at: DateTimeRange | None = described("Time of shipment.", default=None)
 
     def criteria(self, order: Order[ShipmentOrderField]) -> ShipmentsFilter:
@@ -134,6 +161,8 @@ class ShipmentFilter:
             plant=criterion(self.plant_code),
             customer=criterion(self.customer_code),
             customer_order=criterion(self.customer_order),
+            batch=criterion(self.batch_code),
+            corrected=self.corrected,
             shipped_us=None if self.shipped_at is None else self.shipped_at.in_micros,
             order=order,
         )
@@ -182,7 +211,7 @@ class GoodsShipped(Recorded):
     'Example: `{ customerCode: "C1", lines: [{ batchCode: "SH1-260314-0001P", quantity: { amount: "5", unit: '
     '"KGM" }, locationCode: "A1" }] }`.',
     roles=PLANT_ONLY,
-    permission=Permission.SHIPMENT_RUN,
+    permission=Permission.GOODS_SHIP,
     command=commands.ship_batch,
     refusals=(
         *AMOUNTS,

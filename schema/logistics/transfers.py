@@ -1,14 +1,15 @@
 """Transfers of goods between plants."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 import strawberry
 
 from auth.permissions import Permission
 from plants.commands.logistics import transfers as commands
 from plants.rules.identification.refusals import CODE_INVALID
-from plants.rules.ledger.events import LINES_MAX
+from plants.rules.ledger.events import LINES_MAX, Subject
+from plants.rules.logistics.events import TRANSFER_DISPATCHED
 from plants.rules.logistics.refusals import (
     BATCH_NOT_IN_TRANSFER,
     TRANSFER_MANIFEST_INVALID,
@@ -35,6 +36,7 @@ from plants.store.logistics.transfers import (
     transfers_page,
 )
 from plants.store.sql.orders import Order
+from schema.audit.history import HistoryOrder, LedgerEntry, history_of
 from schema.engine.abilities import Ability, ability
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
@@ -139,7 +141,7 @@ class Transfer(Node):
     async def destination(self, info: Info) -> Plant | None:
         return await plant_coded(info, self.destination_code)
 
-    @field("Lines, one for each batch.")
+    @field("Lines, one for each batch, in the order of the dispatch.")
     async def lines(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[TransferLine]:
         return await info.children(
             Permission.BATCH_READ, balances_page, balances_count, self.seen.id, (first, after),
@@ -163,7 +165,7 @@ class Transfer(Node):
         permission=Permission.TRANSFER_RUN,
     )
     async def manifest(self, info: Info) -> str | None:
-        found = await info.read(dispatch_of, self.seen.id)
+        found = await info.look_up(Permission.TRANSFER_RUN, dispatch_of, self.seen.id)
         return None if found is None else transfer_manifest(*found)
 
     @field("Your ability to receive it at its destination now.")
@@ -176,6 +178,15 @@ class Transfer(Node):
             check_awaited(self.seen.id, received=self.seen.received is not None)
 
         return await ability(info, Permission.TRANSFER_RUN, destination.number, check)
+
+    @field(
+        "Ledger entries about it. Null with an error NOT_PERMITTED without the permission `ledger:read`.",
+        permission=Permission.LEDGER_READ,
+    )
+    async def history(
+        self, info: Info, order_by: HistoryOrder = None, first: First = PAGE_DEFAULT, after: After = None
+    ) -> Connection[LedgerEntry] | None:
+        return await history_of(info, Subject.TRANSFER, (self.seen.id,), (first, after), order_by)
 
     @classmethod
     def of(cls, seen: TransferSeen) -> Self:
@@ -202,6 +213,7 @@ class TransferFilter:
     differs: bool | None = described(
         "True for transfers with a difference, false for those without. Without it, both.", default=None
     )
+    batch_code: CodeFilter | None = described("Code of a batch of its lines.", default=None)
     dispatched_at: DateTimeRange | None = described("Time of dispatch.", default=None)
     received_at: DateTimeRange | None = described("Time of receipt.", default=None)
 
@@ -211,6 +223,7 @@ class TransferFilter:
             destination=criterion(self.destination_code),
             state=criterion(self.state),
             differs=self.differs,
+            batch=criterion(self.batch_code),
             dispatched_us=None if self.dispatched_at is None else self.dispatched_at.in_micros,
             received_us=None if self.received_at is None else self.received_at.in_micros,
             order=order,
@@ -269,9 +282,12 @@ class TransferReceived(Recorded):
     transfer: Transfer = described("Transfer with its differences.")
 
 
+FINAL: Final = "" if TRANSFER_DISPATCHED.correctable else "A dispatch cannot be corrected. Check the destination. "
+
+
 @mutation(
     "Dispatch usable goods to another plant. Batches keep their codes. Print the manifest of the answer on "
-    "the label. "
+    f"the label. {FINAL}"
     'Example: `{ destinationCode: "BJ2", lines: [{ batchCode: "SH1-260314-0001P", quantity: { amount: "5", '
     'unit: "KGM" }, locationCode: "A1" }] }`.',
     roles=PLANT_ONLY,

@@ -81,7 +81,7 @@ class CustomerSaved(Recorded):
 @mutation(
     'Define a customer, or change the fields given of one. Example: `{ code: "C1", name: "Corner shop" }`.',
     roles=PLANT_ONLY,
-    permission=Permission.MASTERDATA_DEFINE,
+    permission=Permission.MASTERDATA_SAVE,
     command=definitions.define_master,
     order=changes.MasterChange,
     refusals=SAVING,

@@ -84,7 +84,7 @@ class EquipmentSaved(Recorded):
 @mutation(
     'Define a piece of equipment, or change the fields given of one. Example: `{ code: "MIX1", name: "Mixer" }`.',
     roles=PLANT_ONLY,
-    permission=Permission.MASTERDATA_DEFINE,
+    permission=Permission.MASTERDATA_SAVE,
     command=definitions.define_master,
     order=changes.MasterChange,
     refusals=SAVING,

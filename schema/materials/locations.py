@@ -81,7 +81,7 @@ class LocationSaved(Recorded):
 @mutation(
     'Define a location, or change the fields given of one. Example: `{ code: "A1", name: "Cold store" }`.',
     roles=PLANT_ONLY,
-    permission=Permission.MASTERDATA_DEFINE,
+    permission=Permission.MASTERDATA_SAVE,
     command=definitions.define_master,
     order=changes.MasterChange,
     refusals=SAVING,

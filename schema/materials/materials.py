@@ -9,6 +9,7 @@ from strawberry import Maybe
 from auth.permissions import Permission
 from plants.commands.materials import changes, definitions
 from plants.commands.materials.definitions import CONVERSIONS_MAX
+from plants.rules.ledger.events import Subject
 from plants.rules.materials.definitions import MATERIAL
 from plants.store.materials.definitions import (
     DefinitionsFilter,
@@ -18,6 +19,7 @@ from plants.store.materials.definitions import (
     materials_page,
 )
 from plants.store.materials.definitions import Material as MaterialRow
+from schema.audit.history import HistoryOrder, LedgerEntry, history_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
@@ -28,7 +30,7 @@ from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation, query
-from schema.engine.refusals import SAVING_UNIT
+from schema.engine.refusals import SAVING_MATERIAL
 from schema.engine.scalars import Code, Rational
 from schema.group.plants import Plant, owner
 from schema.materials.plant_definitions import (
@@ -84,6 +86,15 @@ class Material(Node):
     async def unit(self, info: Info) -> Unit:
         return required(await Unit.load(info, self.number, self.unit_code))
 
+    @field(
+        "Ledger entries that define it. Null with an error NOT_PERMITTED without the permission `ledger:read`.",
+        permission=Permission.LEDGER_READ,
+    )
+    async def history(
+        self, info: Info, order_by: HistoryOrder = None, first: First = PAGE_DEFAULT, after: After = None
+    ) -> Connection[LedgerEntry] | None:
+        return await history_of(info, Subject.MATERIAL, (self.number, self.code), (first, after), order_by)
+
     @classmethod
     def of(cls, row: MaterialRow) -> Self:
         factors = sorted(row.conversions.items())
@@ -126,7 +137,9 @@ class MaterialFilter(DefinitionFilter):
 
 @query("Returns the material with this code. Null if there is none that you may see.", permission=Permission.BATCH_READ)
 async def material(info: Info, code: OfCode, plant_code: AtPlant = None) -> Material | None:
-    rows = await info.read(materials_page, definition_coded(MATERIAL, code, plant_code), None, 1)
+    rows = await info.look_up(
+        Permission.BATCH_READ, materials_page, definition_coded(MATERIAL, code, plant_code), None, 1
+    )
     return Material.of(rows[0]) if rows else None
 
 
@@ -170,8 +183,10 @@ class MaterialRowInput(NamedRowInput):
         "Days after production until a retest is due. Null if none is.", default=None
     )
     conversions: Maybe[list[UnitConversionInput] | None] = described(
-        f"Conversions of other units to the material's own, at most {CONVERSIONS_MAX}. They replace all earlier ones.",
+        f"Conversions of other units to the material's own, at most {CONVERSIONS_MAX}. They replace all earlier ones. "
+        "A save with another unit must give or clear them.",
         default=None,
+        weight=0,  # the row that has them is counted
     )
 
     def change(self) -> changes.MaterialChange:
@@ -210,10 +225,10 @@ class MaterialSaved(Recorded):
     "Define a material, or change the fields given of one. Batches that are made from now on follow it. "
     'Example: `{ code: "RM-MILK", name: "Raw milk", unitCode: "KGM", shelfLifeDays: 3 }`.',
     roles=PLANT_ONLY,
-    permission=Permission.MASTERDATA_DEFINE,
+    permission=Permission.MASTERDATA_SAVE,
     command=definitions.define_material,
     order=changes.MaterialChange,
-    refusals=SAVING_UNIT,
+    refusals=SAVING_MATERIAL,
 )
 async def save_material(info: Info, input: Input[SaveMaterialInput]) -> MaterialSaved:
     entry = await info.write(definitions.define_material, input.change(), input)

@@ -7,6 +7,7 @@ from strawberry import Maybe
 
 from auth.permissions import Permission
 from plants.commands.materials.changes import MasterChange
+from plants.rules.ledger.events import Subject
 from plants.rules.materials.definitions import MasterKind
 from plants.store.materials.definitions import (
     BY_CODE,
@@ -20,10 +21,12 @@ from plants.store.materials.definitions import (
 )
 from plants.store.sql.filters import CodeCriterion
 from plants.store.sql.orders import Order
-from schema.engine.connections import Connection
+from schema.audit.history import HistoryOrder, LedgerEntry, history_of
+from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.filters import CodeFilter, criterion
+from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
 from schema.engine.orders import Ordering
@@ -34,7 +37,8 @@ CODE = "Code at the plant."
 NAME = "Name, in any language."
 VERSION = "Version: the index of the ledger entry that stated it. It rises with each entry."
 EXPECTED_VERSION = (
-    "Version that you saw. With another version, the mutation is refused. Without it, any version is accepted."
+    "Version that you saw. With another version, the mutation is refused. Without it, any version is accepted. "
+    "Each plant has versions of its own: at the hub, give it with one plant code only."
 )
 
 Page = tuple[int | None, str | None]
@@ -57,6 +61,15 @@ class PlantDefinition(Node):
     @field("Plant of the definition.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.number)
+
+    @field(
+        "Ledger entries that define it. Null with an error NOT_PERMITTED without the permission `ledger:read`.",
+        permission=Permission.LEDGER_READ,
+    )
+    async def history(
+        self, info: Info, order_by: HistoryOrder = None, first: First = PAGE_DEFAULT, after: After = None
+    ) -> Connection[LedgerEntry] | None:
+        return await history_of(info, Subject(self.kind.lower()), (self.number, self.code), (first, after), order_by)
 
     @classmethod
     def of(cls, row: MasterRecord) -> Self:
@@ -90,7 +103,9 @@ class PlantDefinition(Node):
     @classmethod
     async def coded(cls, info: Info, code: str, plant_code: str | None) -> Self | None:
         """Return the definition of a code at one plant, or at the plant with the lowest number."""
-        rows = await info.read(masters_page, definition_coded(cls.kind.value, code, plant_code), None, 1)
+        rows = await info.look_up(
+            Permission.BATCH_READ, masters_page, definition_coded(cls.kind.value, code, plant_code), None, 1
+        )
         return cls.of(rows[0]) if rows else None
 
 
@@ -116,7 +131,7 @@ class DefinitionFilter:
     plant_code: CodeFilter | None = described("Code of the plant of the definition.", default=None)
     code: CodeFilter | None = described("Code at the plant.", default=None)
     text: str | None = described(
-        "Text that the code or the name contains. Upper and lower case are the same.", default=None
+        "Text that the code or the name contains. Case, width and spaces at its ends do not differ.", default=None
     )
 
     def criteria(self, kind: str, order_by: DefinitionOrder | None) -> DefinitionsFilter:

@@ -81,7 +81,7 @@ class SupplierSaved(Recorded):
 @mutation(
     'Define a supplier, or change the fields given of one. Example: `{ code: "S1", name: "Green farm" }`.',
     roles=PLANT_ONLY,
-    permission=Permission.MASTERDATA_DEFINE,
+    permission=Permission.MASTERDATA_SAVE,
     command=definitions.define_master,
     order=changes.MasterChange,
     refusals=SAVING,

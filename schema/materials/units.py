@@ -8,17 +8,21 @@ from strawberry import Maybe
 from auth.permissions import Permission
 from infra.messages import Language
 from plants.commands.materials import changes, definitions
+from plants.rules.ledger.events import Subject
 from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.quantities import UNITS
+from plants.rules.values.search_forms import search_form
 from plants.store.materials.units import (
     BUILT_IN,
     UnitRow,
     UnitsFilter,
     built_in_unit,
+    unit_key,
     units_by_key,
     units_count,
     units_page,
 )
+from schema.audit.history import HistoryOrder, LedgerEntry, history_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
@@ -37,8 +41,10 @@ from schema.materials.plant_definitions import (
     VERSION,
     AtPlant,
     DefinitionFilter,
+    DefinitionOrder,
     NamedRowInput,
     OfCode,
+    OrderBy,
     cleared,
     definition_coded,
     given,
@@ -66,6 +72,16 @@ class Unit(Node):
     @field("Built-in unit that it is a multiple of. For KGM, LTR, MTR, MTK and C62 it is the unit itself.")
     async def base_unit(self, info: Info) -> Annotated["Unit", strawberry.lazy("schema.materials.units")]:
         return Unit.of(required(built_in_unit(self.base_code)), info.context.language)
+
+    @field(
+        "Ledger entries that define it. A built-in unit has none. "
+        "Null with an error NOT_PERMITTED without the permission `ledger:read`.",
+        permission=Permission.LEDGER_READ,
+    )
+    async def history(
+        self, info: Info, order_by: HistoryOrder = None, first: First = PAGE_DEFAULT, after: After = None
+    ) -> Connection[LedgerEntry] | None:
+        return await history_of(info, Subject.UNIT, (self.number or BUILT_IN, self.code), (first, after), order_by)
 
     @classmethod
     def of(cls, row: UnitRow, language: Language) -> Self:
@@ -98,18 +114,15 @@ async def _find(info: Info, parts: tuple[int, str]) -> Unit | None:
 class UnitFilter(DefinitionFilter):
     """Filters units. A field that is not given does not filter. Built-in units are of no plant."""
 
-    @property
-    def units(self) -> UnitsFilter:
-        """The criteria for units that plants define. Built-in units are not in them."""
-        return UnitsFilter(self.criteria(MasterKind.UNIT.value, None))
-
-    def with_built_in(self, language: Language) -> UnitsFilter:
-        """Return the criteria with the built-in units that meet them, by their names in this language."""
+    def units(self, order_by: DefinitionOrder | None, language: Language) -> UnitsFilter:
+        """Return the criteria and the order, with the built-in units that meet them, named in this language."""
+        defined = self.criteria(MasterKind.UNIT.value, order_by)
         if self.plant_code is not None:
-            return self.units
-        text, code = (self.text or "").lower(), criterion(self.code)
-        named = {one: f"{one}\n{unit_name(one, language)}".lower() for one in UNITS if code is None or code.admits(one)}
-        return UnitsFilter(self.units.defined, tuple(one for one, words in named.items() if text in words))
+            return UnitsFilter(defined)
+        text, code = search_form(self.text or ""), criterion(self.code)
+        named = {one: required(unit_name(one, language)) for one in UNITS if code is None or code.admits(one)}
+        shown = {one: name for one, name in named.items() if text in one.lower() or text in search_form(name)}
+        return UnitsFilter(defined, shown)
 
 
 @query(
@@ -118,25 +131,28 @@ class UnitFilter(DefinitionFilter):
 )
 async def unit(info: Info, code: OfCode, plant_code: AtPlant = None) -> Unit | None:
     filters = UnitsFilter(definition_coded(MasterKind.UNIT.value, code, plant_code))
-    row = built_in_unit(code) or next(iter(await info.read(units_page, filters, None, 1)), None)
+    row = built_in_unit(code) or next(
+        iter(await info.look_up(Permission.BATCH_READ, units_page, filters, None, 1)), None
+    )
     return None if row is None else Unit.of(row, info.context.language)
 
 
 @query(
-    "Lists built-in units, and units of plants, by code and plant.",
+    "Lists built-in units, and units of plants.",
     permission=Permission.BATCH_READ,
 )
 async def units(
     info: Info,
     filter: Annotated[UnitFilter | None, argument("Filter. Without it, all.")] = None,
+    order_by: OrderBy = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[Unit]:
     language = info.context.language
-    filters = (filter or UnitFilter()).with_built_in(language)
+    filters = (filter or UnitFilter()).units(order_by, language)
     return await info.connection(
         units_page, units_count, filters, (first, after),
-        key=lambda row: (row.code, row.plant_id), make=lambda row: Unit.of(row, language),
+        key=unit_key(filters.defined.order), make=lambda row: Unit.of(row, language),
     )  # fmt: skip
 
 
@@ -174,7 +190,7 @@ class UnitSaved(Recorded):
     "Define a unit of the plant, or change the fields given of one. "
     'Example of a 25 kg bag: `{ code: "BAG25", name: "Bag", baseUnitCode: "KGM", factor: "25" }`.',
     roles=PLANT_ONLY,
-    permission=Permission.MASTERDATA_DEFINE,
+    permission=Permission.MASTERDATA_SAVE,
     command=definitions.define_unit,
     order=changes.UnitChange,
     refusals=SAVING_UNIT,

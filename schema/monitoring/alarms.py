@@ -1,13 +1,17 @@
 """Alarms of this node."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 import strawberry
 
 from auth.permissions import Permission
 from infra.messages import Language, translate
+from plants.rules.ledger.events import Subject
+from plants.store.monitoring import alarms as kinds
 from plants.store.monitoring.overview import (
     NEWEST_FIRST,
     AlarmOrderField,
@@ -25,13 +29,16 @@ from schema.engine.fields import argument, described, enum_type, field, input_ty
 from schema.engine.filters import CodeFilter, DateTimeRange, criterion
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
-from schema.engine.nodes import Node, findable
+from schema.engine.nodes import FINDERS, Node, findable
 from schema.engine.operations import query
 from schema.engine.orders import Ordering
 from schema.engine.scalars import AlarmKind
 from schema.group.plants import Plant, plant_numbered
 
 enum_type(AlarmOrderField)
+SUBJECTS: Final[Mapping[str, Subject]] = {kinds.AlarmKind.TRANSFER_UNMATCHED.value: Subject.TRANSFER}
+"""The things that alarms are about by their number, by the kind of alarm."""
+SUBJECT_NUMBER: Final = re.compile(r"[1-9]\d{0,15}", re.ASCII)
 
 
 @object_type
@@ -49,6 +56,14 @@ class Alarm(Node):
     times: int = described("Number of occurrences since the start.")
     ended_at: datetime | None = described("Time of the end. Null while the alarm is active.")
     number: strawberry.Private[int | None]
+    subject_text: strawberry.Private[str]
+
+    @field("The thing that it is about, such as a transfer. Null if it is about none, or if you may not see it.")
+    async def subject(self, info: Info) -> Node | None:
+        kind = SUBJECTS.get(self.kind)
+        parts = None if kind is None or not SUBJECT_NUMBER.fullmatch(self.subject_text) else (int(self.subject_text),)
+        found: Node | None = None if kind is None or parts is None else await FINDERS[kind.value][1](info, parts)
+        return found
 
     @field("Plant of the ledger that it is about. Null if it is about none.")
     async def plant(self, info: Info) -> Plant | None:
@@ -67,6 +82,7 @@ class Alarm(Node):
             times=seen.times,
             ended_at=seen.over_at,
             number=seen.plant,
+            subject_text=seen.about,
         )
 
 
@@ -74,7 +90,7 @@ class Alarm(Node):
 async def _find(info: Info, parts: tuple[str, str]) -> Alarm | None:
     kind, about = (CodeCriterion(eq=part) for part in parts)
     filters = AlarmsFilter(own=info.services.plant, kind=kind, about=about)
-    found = await info.read_under(Permission.REPLICATION_READ, alarms_page, filters, None, 1)
+    found = await info.look_up(Permission.REPLICATION_READ, alarms_page, filters, None, 1)
     return next((Alarm.of(one, info.context.language) for one in found), None)
 
 

@@ -2,24 +2,21 @@
 
 import json
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Annotated, Self
 
 import strawberry
 
 from auth.permissions import Permission
 from plants.commands.production import process_records as commands
-from plants.rules.genealogy.edges import MaterialUse
-from plants.rules.ledger.events import LINES_MAX
+from plants.rules.ledger.events import LINES_MAX, Subject
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.production import process_records as rules
 from plants.rules.production.process_records import ProcessKind, ProcessState, RunKind
 from plants.rules.production.refusals import PROCESS_CLOSED, PROCESS_UNKNOWN
 from plants.rules.values.instants import from_micros
-from plants.store.genealogy.edges import Edge
+from plants.store.audit.history import corrections_of_records
 from plants.store.production.process_listings import (
     NEWEST_FIRST,
-    ProcessesFilter,
-    ProcessRecordOrderField,
     process_key,
     processes_count,
     processes_page,
@@ -29,110 +26,35 @@ from plants.store.production.process_records import (
     inputs_count,
     inputs_page,
     line_totals,
-    lines_by_key,
     outputs_count,
     outputs_page,
     processes_by_id,
 )
 from plants.store.sql.orders import Order
+from schema.audit.history import EntryCorrection, HistoryOrder, LedgerEntry, correction_of_record, history_of
 from schema.engine.abilities import Ability, ability
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
-from schema.engine.filters import CodeFilter, DateTimeRange, Filter, criterion
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable, named, read_id
 from schema.engine.operations import PLANT_ONLY, mutation, query
-from schema.engine.orders import Ordering
 from schema.engine.quantities import Quantity, quantities
 from schema.engine.refusals import AMOUNTS, TAKING
 from schema.engine.scalars import Code, instant
 from schema.group.plants import Plant, owner
-from schema.inventory import batches
 from schema.inventory.stock_lines import StockLineInput
 from schema.materials.equipment import Equipment
+from schema.production.mass_balance import MassBalance
+from schema.production.process_lines import ProcessLine, line_key
+from schema.production.process_lists import ProcessRecordFilter, ProcessRecordOrder
 
-if TYPE_CHECKING:
-    from schema.inventory.batches import Batch
-
-LazyBatch = Annotated["Batch", strawberry.lazy("schema.inventory.batches")]
-"""A batch. Its module and this one import each other."""
 PROCESS_ID = "Id of the process record."
 
-enum_type(ProcessKind)
-enum_type(ProcessState)
-enum_type(ProcessRecordOrderField)
-enum_type(MaterialUse)
 enum_type(RunKind)
-
-
-@object_type
-class ProcessLine(Node):
-    """A quantity of a batch that entered or left a process record."""
-
-    use: MaterialUse = described("Material use of the goods.")
-    quantity: Quantity = described("Quantity that entered or left.")
-    occurred_at: datetime = described("Time at which the goods entered or left.")
-    number: strawberry.Private[int]
-
-    @field("Batch. Null if you may not see it.")
-    async def batch(self, info: Info) -> LazyBatch | None:
-        return await batches.batch_numbered(info, self.number)
-
-    @classmethod
-    def of_input(cls, row: Edge) -> Self:
-        return cls._of(row, row.target_id, row.source_id)
-
-    @classmethod
-    def of_output(cls, row: Edge) -> Self:
-        return cls._of(row, row.source_id, row.target_id)
-
-    @classmethod
-    def _of(cls, row: Edge, process: int, batch: int) -> Self:
-        return cls(
-            id=node_id("process-line", process, *line_key(row)),
-            use=MaterialUse(row.use),
-            quantity=Quantity.of(row.quantity, row.unit),
-            occurred_at=from_micros(row.occurred_us),
-            number=batch,
-        )
-
-
-def line_key(row: Edge) -> tuple[int, int, int]:
-    """Return the plant, entry and line of an input or output: its place in its list, and the end of its id."""
-    return row.plant_id, row.entry_idx, row.line
-
-
-@findable("process-line", int, int, int, int)
-async def _find_line(info: Info, parts: tuple[int, int, int, int]) -> ProcessLine | None:
-    process, *key = parts
-    row = await info.load(Permission.BATCH_READ, lines_by_key, tuple(key))
-    if row is None or process not in {row.source_id, row.target_id}:
-        return None
-    return ProcessLine.of_input(row) if row.target_id == process else ProcessLine.of_output(row)
-
-
-@object_type
-class MassBalance:
-    """Mass balance of a process record, by unit."""
-
-    inputs: list[Quantity] = described("Consumed quantities, one for each unit.")
-    outputs: list[Quantity] = described(
-        "Produced quantities, including by-products, co-products and samples: one for each unit."
-    )
-    returned: list[Quantity] = described("Quantities that were returned unused, one for each unit.")
-    loss: list[Quantity] = described(
-        "Inputs minus outputs minus returns, one for each unit. It is negative if the outputs exceed the inputs."
-    )
-
-    @classmethod
-    def of(cls, balance: rules.MassBalance) -> Self:
-        parts = balance.inputs, balance.outputs, balance.returned, balance.loss
-        inputs, outputs, returned, loss = (quantities(rules.amounts(part)) for part in parts)
-        return cls(inputs=inputs, outputs=outputs, returned=returned, loss=loss)
 
 
 @object_type
@@ -200,6 +122,27 @@ class ProcessRecord(Node):
     async def _check_open(self) -> None:
         rules.check_open(self.row.id, self.row.kind, self.row.state)
 
+    @field("True if the entry that recorded it was corrected. The process did not take place so. It is closed.")
+    async def corrected(self, info: Info) -> bool:
+        return await info.load(Permission.BATCH_READ, corrections_of_records, self._place) is not None
+
+    @field("Correction of the entry that recorded it. Null without one.", permission=Permission.LEDGER_READ)
+    async def correction(self, info: Info) -> EntryCorrection | None:
+        return await correction_of_record(info, self._place)
+
+    @field(
+        "Ledger entries about it. Null with an error NOT_PERMITTED without the permission `ledger:read`.",
+        permission=Permission.LEDGER_READ,
+    )
+    async def history(
+        self, info: Info, order_by: HistoryOrder = None, first: First = PAGE_DEFAULT, after: After = None
+    ) -> Connection[LedgerEntry] | None:
+        return await history_of(info, Subject.PROCESS_RECORD, (self.row.id,), (first, after), order_by)
+
+    @property
+    def _place(self) -> tuple[int, int]:
+        return self.row.plant_id, self.row.id
+
     @classmethod
     def of(cls, row: ProcessRow) -> Self:
         return cls(
@@ -212,40 +155,6 @@ class ProcessRecord(Node):
             closed_at=instant(row.closed_us),
             row=row,
         )
-
-
-@input_type
-class ProcessRecordFilter:
-    """Filters process records. A field that is not given does not filter."""
-
-    plant_code: CodeFilter | None = described("Code of the plant of the record.", default=None)
-    kind: Filter[ProcessKind] | None = described("Kind of process.", default=None)
-    state: Filter[ProcessState] | None = described("State of the record.", default=None)
-    job_order: CodeFilter | None = described("Number of the job order.", default=None)
-    segment: CodeFilter | None = described("Process segment, such as MIXING.", default=None)
-    equipment_code: CodeFilter | None = described("Code of the equipment.", default=None)
-    opened_at: DateTimeRange | None = described("Time of the start.", default=None)
-    closed_at: DateTimeRange | None = described("Time of the end.", default=None)
-
-    def criteria(self, order: Order[ProcessRecordOrderField]) -> ProcessesFilter:
-        return ProcessesFilter(
-            plant=criterion(self.plant_code),
-            kind=criterion(self.kind),
-            state=criterion(self.state),
-            job_order=criterion(self.job_order),
-            segment=criterion(self.segment),
-            equipment=criterion(self.equipment_code),
-            opened_us=None if self.opened_at is None else self.opened_at.in_micros,
-            closed_us=None if self.closed_at is None else self.closed_at.in_micros,
-            order=order,
-        )
-
-
-@input_type
-class ProcessRecordOrder(Ordering):
-    """Order of process records."""
-
-    field: ProcessRecordOrderField = described("Field to order by.")
 
 
 async def process_numbered(info: Info, number: int) -> ProcessRecord | None:

@@ -132,7 +132,7 @@ class HoldPlaced(Recorded):
     "Put the plant's goods of a batch on hold. Other holds do not matter. An approved release lifts it. "
     'Example: `{ batchCode: "SH1-260314-0001P", reason: "Seal broken" }`.',
     roles=PLANT_ONLY,
-    permission=Permission.BATCH_QUARANTINE,
+    permission=Permission.HOLD_PLACE,
     command=commands.quarantine_batch,
     refusals=(BATCH_UNKNOWN,),
 )

@@ -35,7 +35,7 @@ from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable, named, read_id
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.orders import Ordering
-from schema.engine.scalars import ConflictKind, EventType
+from schema.engine.scalars import ConflictKind, EventType, RequestId
 from schema.group.plants import Plant, plant_numbered
 from schema.people.actors import Actor, actor_or_none
 
@@ -56,7 +56,7 @@ class ConflictingEntry(Node):
     """An entry that a repair kept but did not apply, because it conflicts with other entries."""
 
     index: int = described("Index of the entry in the plant's ledger that reports the conflict.")
-    event_id: str = described("Id of the event, unique across all nodes.")
+    event_id: RequestId = described("Id of the event, unique across all nodes.")
     type: EventType = described("Event type of the entry that was not applied.")
     key: str = described("Key of the subject: a batch code or a process record id.")
     actor: Actor = described("Actor of the entry that was not applied.")
@@ -94,14 +94,14 @@ class ConflictingEntry(Node):
         async def check() -> None:
             check_unsettled(self.row)
 
-        return await ability(info, Permission.DISPUTE_SETTLE, self.number, check)
+        return await ability(info, Permission.CONFLICT_SETTLE, self.number, check)
 
     @classmethod
     def of(cls, row: DisputeRow) -> Self:
         return cls(
             id=node_id("dispute", row.plant_id, row.entry_idx),
             index=row.entry_idx,
-            event_id=row.event_id,
+            event_id=RequestId(row.event_id),
             type=EventType(row.type),
             key=row.key,
             actor=Actor.of(row.actor),
@@ -206,7 +206,7 @@ class ConflictingEntrySettled(Recorded):
     "Settle a conflicting entry after the correct facts were recorded. It changes no goods. "
     'Example: `{ conflictingEntryId: "ZGlzcHV0ZS8xLzQy", reason: "Counted, and recorded anew" }`.',
     roles=PLANT_ONLY,
-    permission=Permission.DISPUTE_SETTLE,
+    permission=Permission.CONFLICT_SETTLE,
     command=settle,
     refusals=(
         DISPUTE_SETTLED,

@@ -7,13 +7,15 @@ from typing import Annotated, Final
 import strawberry
 
 from auth.permissions import Permission
-from infra.messages import message
 from plants.rules.genealogy.walks import TraceDirection
 from plants.rules.quality.dispositions import Disposition
+from plants.store.sql.orders import Order
 from plants.store.traceability.trace_batches import (
+    NEAREST_FIRST,
     PATHS_MAX,
     PathsFilter,
     TracedBatchesFilter,
+    TracedBatchOrderField,
     paths_count,
     paths_page,
     start_key,
@@ -22,16 +24,19 @@ from plants.store.traceability.trace_batches import (
     traced_count,
     traced_edges,
     traced_edges_count,
+    traced_key,
     traced_page,
 )
 from plants.store.traceability.trace_starts import Start
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
+from schema.engine.error_codes import START_MISSING
 from schema.engine.errors import WordedError
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.filters import CodeFilter, Filter, IntRange, criterion
-from schema.engine.limits import EXCEEDED, NAMES_TOO_MANY, PAGE_DEFAULT
+from schema.engine.limits import NAMES_TOO_MANY, PAGE_DEFAULT, TRACE_NAMES_MAX, exceeded
 from schema.engine.operations import query
+from schema.engine.orders import Ordering
 from schema.engine.scalars import BatchCode, Code
 from schema.traceability.completeness import Completeness
 from schema.traceability.trace_queries import TraceQuery, query_from
@@ -39,13 +44,9 @@ from schema.traceability.trace_summary import TraceSummary
 from schema.traceability.traced import TracedBatch, TraceLink, TraceNode, TracePath, node_of
 
 TRACE_WEIGHT: Final = 100  # of a walk over the genealogy
-NAMES_MAX: Final = 1_000  # for the start of one trace
-START_MISSING: Final = message(
-    "TRACE_START_MISSING",
-    "The trace has no start. Give at least one name, such as a batch code, an alias or an order.",
-)
 
 enum_type(TraceDirection)
+enum_type(TracedBatchOrderField)
 
 
 @input_type
@@ -63,16 +64,16 @@ class TraceInput:
 
     @property
     def start(self) -> Start:
-        """The names to start from. Raises GraphQLError for more than NAMES_MAX, and for none."""
+        """The names to start from. Raises GraphQLError for more than TRACE_NAMES_MAX, and for none."""
         given: tuple[list[BatchCode] | list[str], ...] = (
             self.batch_codes, self.aliases, self.supplier_lots, self.purchase_orders, self.job_orders,
             self.customer_orders, self.customer_codes,
         )  # fmt: skip
-        if sum(map(len, given)) > NAMES_MAX:
-            raise WordedError(NAMES_TOO_MANY(most=NAMES_MAX), extensions=EXCEEDED)
+        if sum(map(len, given)) > TRACE_NAMES_MAX:
+            raise exceeded(TRACE_NAMES_MAX, NAMES_TOO_MANY(most=TRACE_NAMES_MAX))
         start = Start(*(tuple(dict.fromkeys(names)) for names in given))
         if not start.names:
-            raise WordedError(START_MISSING(), extensions={"code": START_MISSING.code})
+            raise WordedError(START_MISSING)
         return start
 
 
@@ -92,7 +93,7 @@ class TracedBatchFilter:
         "True for goods on hand, false for goods that are used up. Without it, both.", default=None
     )
 
-    def criteria(self, of: TracedBatchesFilter) -> TracedBatchesFilter:
+    def criteria(self, of: TracedBatchesFilter, order: Order[TracedBatchOrderField]) -> TracedBatchesFilter:
         return replace(
             of,
             code=criterion(self.code),
@@ -102,7 +103,20 @@ class TracedBatchFilter:
             in_stock=self.in_stock,
             on_hold=self.on_hold,
             distance=criterion(self.distance),
+            order=order,
         )
+
+
+@input_type
+class TracedBatchOrder(Ordering):
+    """Order of the batches of a trace."""
+
+    field: TracedBatchOrderField = described("Field to order by.")
+
+
+OrderBy = Annotated[
+    TracedBatchOrder | None, argument("Order. Without it, by distance from the start, the nearest first.")
+]
 
 
 @object_type
@@ -112,7 +126,7 @@ class Trace:
     direction: TraceDirection = described("Direction of the trace.")
     query: strawberry.Private[TraceQuery]
 
-    @field(f"Names for which you may see nothing, at most {NAMES_MAX}.")
+    @field(f"Names for which you may see nothing, at most {TRACE_NAMES_MAX}.")
     def unknown_names(self, info: Info) -> list[str]:
         unknown = self.query.traced.seeds.unknown
         info.context.spend(len(unknown))
@@ -129,22 +143,24 @@ class Trace:
     def summary(self) -> TraceSummary:
         return TraceSummary.of(self.query)
 
-    @field("Batches by distance, including the start.", permission=Permission.TRACE_READ)
+    @field("Batches, including the start.", permission=Permission.TRACE_READ)
     async def batches(
         self,
         info: Info,
         filter: Annotated[TracedBatchFilter | None, argument("Filter. Without it, all.")] = None,
+        order_by: OrderBy = None,
         first: First = PAGE_DEFAULT,
         after: After = None,
     ) -> Connection[TracedBatch]:
-        filters = (filter or TracedBatchFilter()).criteria(self.query.filters)
+        order = NEAREST_FIRST if order_by is None else Order(order_by.field, order_by.direction)
+        filters = (filter or TracedBatchFilter()).criteria(self.query.filters, order)
         return await info.connection(
             traced_page, traced_count, filters, (first, after),
-            key=lambda row: (row.distance, row.id), make=lambda row: TracedBatch.of(row, self.query),
+            key=lambda row: traced_key(row, order), make=lambda row: TracedBatch.of(row, self.query),
         )  # fmt: skip
 
     @field(
-        "Links between batches and process records, each with its quantity and time.",
+        "Links between batches and process records, each with its quantity and time, by source and target.",
         permission=Permission.TRACE_READ,
     )
     async def links(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[TraceLink]:

@@ -38,13 +38,17 @@ class TraceQuery:
     @cached_property
     def _apart(self) -> dict[int, str]:
         """The kinds of ids of the processes that are no process records, by number."""
-        found = self.traced.processes
-        named = ((source, target, ID_KINDS[use]) for source, target, use in self.traced.links if use in ID_KINDS)
-        return {(target if target in found else source): kind for source, target, kind in named}
+        links = (*self.traced.links, *self.traced.moves)
+        named = ((source, target, ID_KINDS[use]) for source, target, use in links if use in ID_KINDS)
+        return {(target if self.is_process(target) else source): kind for source, target, kind in named}
+
+    def is_process(self, number: int) -> bool:
+        """Tell whether a node of the trace is a process record, a shipment or a transfer."""
+        return number in self.traced.handled
 
     def kind_of(self, number: int) -> str:
         """Return the kind of the id of a batch or process of the trace."""
-        return self._apart.get(number, "process") if number in self.traced.processes else "batch"
+        return self._apart.get(number, "process") if self.is_process(number) else "batch"
 
     def batches(self, reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, TracedBatch]:
         """Return batches of the trace by id."""
@@ -73,7 +77,7 @@ class TraceQuery:
     ) -> tuple[Completeness, dict[int, str]]:
         """Return the completeness of the trace, and plant codes by number if it has gaps."""
         found = completeness(reads, scope, self.traced, now=now, own=own, since=since)
-        return found, dict(plant_codes(reads, scope, self.traced.processes)) if found.gaps else {}
+        return found, dict(plant_codes(reads, scope, self.traced.handled)) if found.gaps else {}
 
 
 def query_from(reads: ReadSession, scope: PlantScope, start: Start, direction: TraceDirection) -> TraceQuery:

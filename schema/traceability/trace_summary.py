@@ -110,8 +110,9 @@ class TraceSummary:
     """Figures of a trace. Each is computed only if requested."""
 
     batch_count: int = described("Number of batches, including the start.")
-    process_count: int = described("Number of process records.")
-    link_count: int = described("Number of links between batches and process records.")
+    process_count: int = described("Number of process records and shipments.")
+    transfer_count: int = described("Number of transfers that brought a batch of the trace to a plant or away from it.")
+    link_count: int = described("Number of links between batches and process records, shipments or transfers.")
     depth: int = described("Distance of the most distant batch, in process steps.")
     query: strawberry.Private[TraceQuery]
 
@@ -154,7 +155,8 @@ class TraceSummary:
         return cls(
             batch_count=len(traced.batches),
             process_count=len(traced.processes),
-            link_count=len(traced.links),
+            transfer_count=len(traced.transfers),
+            link_count=traced.link_count,
             depth=traced.depth,
             query=query,
         )

@@ -26,7 +26,8 @@ from schema.engine.node_ids import node_id
 from schema.engine.quantities import Quantity
 from schema.engine.scalars import BatchCode, Code, instant
 from schema.group.plants import Plant, owner
-from schema.inventory.batches import Batch, BatchAtPlant, batch_numbered
+from schema.inventory.batches import Batch, batch_numbered
+from schema.inventory.goods_at_plants import BatchAtPlant
 from schema.logistics.shipments import Shipment
 from schema.logistics.transfers import Transfer
 from schema.materials.customers import Customer
@@ -54,7 +55,7 @@ class TracedBatch:
 
     batch_id: strawberry.ID = described("Id of the batch, for `node`.")
     code: BatchCode | None = described("Code on its label.")
-    distance: int = described("Number of process steps from the start.")
+    distance: int = described("Number of process steps from the start. Transfers between plants are no steps.")
     material_code: Code | None = described("Code of the material of the batch.")
     disposition: Disposition | None = described("Disposition of its goods, as its origin stated it.")
     quantity_made: Quantity | None = described("Quantity that was made or received at its origin.")
@@ -116,7 +117,9 @@ class TracedProcess:
 
     node_id: strawberry.ID = described("Id of the process record, shipment or transfer, for `node`.")
     kind: ProcessKind = described("Kind of process.")
-    distance: int = described("Number of process steps from the start.")
+    distance: int = described(
+        "Number of process steps from the start. Of a transfer, which is no step: that of the nearest batch on it."
+    )
     opened_at: datetime = described("Time of the start.")
     segment: str | None = described("Process segment, such as MIXING (ISA-95). Null without one.")
     job_order: str | None = described("Number of the job order. Null without one, and for a shipment.")
@@ -154,7 +157,7 @@ class TracedProcess:
         return cls(
             node_id=node_id(LISTED_APART.get(kind, "process"), row.id),
             kind=kind,
-            distance=query.traced.processes[row.id],
+            distance=query.traced.handled[row.id],
             opened_at=from_micros(row.opened_us),
             segment=row.segment,
             job_order=None if is_shipment else row.job_order,
@@ -207,7 +210,7 @@ class TraceLink:
         return cls(
             source_id=trace_node_id(query, row.source_id),
             target_id=trace_node_id(query, row.target_id),
-            into_process=row.target_id in query.traced.processes,
+            into_process=query.is_process(row.target_id),
             use=MaterialUse(row.use),
             quantity=Quantity.of(row.quantity, row.unit),
             occurred_at=from_micros(row.occurred_us),
@@ -238,7 +241,7 @@ class TracePath:
     path: strawberry.Private[tuple[int, ...]]
     query: strawberry.Private[TraceQuery]
 
-    @field("Batches and processes on the path in turn, in the direction of the goods.")
+    @field("Batches and processes on the path, in the order in which the goods passed them.")
     async def steps(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[TracePathStep]:
         query, path = self.query, self.path
         return listed(
@@ -248,7 +251,7 @@ class TracePath:
 
     @classmethod
     def of(cls, path: tuple[int, ...], query: TraceQuery) -> Self:
-        return cls(length=sum(number in query.traced.processes for number in path), path=path, query=query)
+        return cls(length=sum(map(query.is_process, path)), path=path, query=query)
 
 
 def trace_node_id(query: TraceQuery, number: int) -> strawberry.ID:
@@ -275,5 +278,4 @@ def node_of(row: TracedRow | ProcessRow, query: TraceQuery) -> TracedBatch | Tra
 
 async def trace_node(info: Info, query: TraceQuery, number: int) -> TracedBatch | TracedProcess | None:
     """Return a batch or process of a trace."""
-    is_process = number in query.traced.processes
-    return await (traced_process if is_process else traced_batch)(info, query, number)
+    return await (traced_process if query.is_process(number) else traced_batch)(info, query, number)

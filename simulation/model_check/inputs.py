@@ -3,7 +3,7 @@
 Inputs are spelled as in the SDL, with the ids of the model.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -352,14 +352,18 @@ def _direct_hold(order: HoldDirection, to: Translation) -> tuple[str, Given]:
         "batchCode": to.ids.batch(order.batch),
         "reason": order.reason,
         "kind": order.kind.value,
-        "plantCodes": list(order.plants),
+        **_named_plants(order.plants),
     }
 
 
 @judged("direct_recall", RecallDirection)
 def _direct_recall(order: RecallDirection, to: Translation) -> tuple[str, Given]:
     batches = [to.ids.batch(code) for code in order.batches]
-    return "openRecall", {"batchCodes": batches, "reason": order.reason, "plantCodes": list(order.plants)}
+    return "openRecall", {"batchCodes": batches, "reason": order.reason, **_named_plants(order.plants)}
+
+
+def _named_plants(codes: Sequence[str]) -> Given:
+    return {"plantCodes": list(codes)} if codes else {}
 
 
 @judged("direct_release", ReleaseDirection)

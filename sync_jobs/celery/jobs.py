@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Generic, Protocol, TypeVar
 
+from auth.authors import check_definer
 from infra.database import Session
 from infra.roles import Role
 from plants.commands.directives import hold_propagation
+from plants.commands.directives.saves import advance_directed_save
 from plants.commands.materials.saves import advance_save
+from plants.rules.identification.codes import HUB
 from plants.store.ledger.logs import log_size
 from plants.store.materials.saves import unfinished_save
 from plants.store.monitoring.job_runs import job_run, record_failed, record_succeeded
@@ -187,7 +190,20 @@ def save_rows(node: PlantNode) -> bool:
     """Run the next rows of a save of many rows that is not finished."""
     with node.store.reading() as reads:
         waits = unfinished_save(reads, node.number)
-    return waits and node.writer.write(lambda session: advance_save(session, node.number, node.clock.now()))
+    check = partial(check_definer, plant_number=node.number)
+    return waits and node.writer.write(
+        lambda session: advance_save(session, node.number, node.clock.now(), check=check)
+    )
+
+
+@job("save.directed-rows", Role.HUB, period=lambda _: SAVE_ROWS_SECONDS)
+def save_directed_rows(hub: HubNode) -> bool:
+    """Direct the next rows of a save of many rows that is not finished."""
+    with hub.store.reading() as reads:
+        if not unfinished_save(reads, HUB):
+            return False
+    with hub.store.transaction() as session:
+        return advance_directed_save(session, hub.clock.now(), check=partial(check_definer, plant_number=HUB))
 
 
 @job("sync.project", Role.HUB, period=lambda given: given.push_seconds, apart=True)

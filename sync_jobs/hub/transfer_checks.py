@@ -54,23 +54,23 @@ OTHERS_SURPLUS: Final = "* surplus"
 UNMATCHED: Final = {
     OpenState.IN_TRANSIT: message(
         "TRANSFER_OVERDUE",
-        "Transfer {id} from {source} to {destination} left on {since} and was not received. Ask both plants for the "
-        "goods.",
+        "A transfer from {source} to {destination} left on {since} and was not received. Ask both plants for "
+        "the goods.",
     ),
     OpenState.AWAITING_SOURCE: message(
         "TRANSFER_SOURCE_SILENT",
-        "Transfer {id} was received at {destination} on {since}, and the ledger of {source} does not contain it. "
+        "A transfer was received at {destination} on {since}, and the ledger of {source} does not contain it. "
         "Check the connection of {source}.",
     ),
     OpenState.LABEL_DIFFERS: message(
         "TRANSFER_LABEL_DIFFERS",
-        "Transfer {id}, received at {destination} on {since}: its label does not match the ledger of {source}. "
+        "The label of a transfer that was received at {destination} on {since} does not match the ledger of {source}. "
         "Compare the goods with both ledgers.",
     ),
 }
 SURPLUS: Final = message(
     "TRANSFER_SURPLUS",
-    "Transfer {id} from {source} was received at {destination} at {since} with more than was dispatched: {lines}. "
+    "A transfer from {source} was received at {destination} at {since} with more than was dispatched: {lines}. "
     "Count the goods and correct the wrong entry. If the goods are right, end the alarm with `batchloom end-alarm`.",
 )
 SURPLUS_LINE: Final = message("TRANSFER_SURPLUS_LINE", "{received} {unit} of {dispatched} {unit}")
@@ -134,7 +134,7 @@ def _unmatched(reads: ReadSession, scope: PlantScope, hub: HubNode, now: datetim
         assert row is not None
         ends = {"source": row.source_plant, "destination": row.destination_plant}
         since = format_instant(from_micros(one.since_us))[:10]
-        texts[str(one.id)] = UNMATCHED[one.state](id=one.id, since=since, **ends)
+        texts[str(one.id)] = UNMATCHED[one.state](since=since, **ends)
     if count > len(overdue):
         texts[OTHERS] = MANY(count=count - len(overdue))
     return _surpluses(reads, scope) | texts
@@ -151,7 +151,6 @@ def _surpluses(reads: ReadSession, scope: PlantScope) -> dict[str, Notice]:
         assert row is not None
         assert row.closed_us is not None
         said = SURPLUS(
-            id=transfer,
             source=row.source_plant,
             destination=row.destination_plant,
             since=format_instant(from_micros(row.closed_us)),

@@ -30,6 +30,7 @@ from plants.commands.group.enrolment import Enrolment, enrol_plant, open_hub
 from plants.commands.group.plants import NewPlant, open_plant
 from plants.commands.materials.definitions import define_master, define_material
 from plants.rules.values.actors import SYSTEM
+from tests.coded import check_codes
 from tests.databases import file_content, fresh_database, template_of
 from tests.factories import GROUP, MASTERS, MATERIALS, Plant
 from tests.patience import patient, wait_until
@@ -68,7 +69,9 @@ class Person:
 
     def send(self, query: str, **variables: Any) -> httpx2.Response:
         """Post an operation and return the answer as it came."""
-        return self.client.post("/graphql", json={"query": query, "variables": variables}, headers=self.headers)
+        answer = self.client.post("/graphql", json={"query": query, "variables": variables}, headers=self.headers)
+        check_codes(answer.json())
+        return answer
 
     def ask(self, query: str, **variables: Any) -> Any:
         """Return the data of an operation that goes well."""

@@ -13,7 +13,7 @@ from auth.actors import Grant
 from auth.actors import Role as Trust
 from infra.database import Store
 from infra.postgres import EmbeddedPostgres
-from schema.group.subgraph import REPRESENTATIONS_MAX
+from schema.engine.limits import REPRESENTATIONS_MAX
 from tests.api.serving import Person, Serving, hub_node
 from tests.clients.programs import CLIENTS, NODE, checkout, follow, needs_packages, run
 
@@ -157,7 +157,9 @@ def test_more_representations_than_allowed_then_none_is_read(buyer: Person) -> N
     content = buyer.send(ENTITIES, representations=[one] * (REPRESENTATIONS_MAX + 1)).json()
 
     assert content["data"] is None
-    assert content["errors"][0]["extensions"] == {"code": "LIMIT_EXCEEDED"}
+    assert content["errors"][0]["extensions"] == {
+        "code": "LIMIT_EXCEEDED", "limitName": "REPRESENTATIONS_MAX", "limit": REPRESENTATIONS_MAX,
+    }  # fmt: skip
 
 
 def test_many_representations_then_all_batches_are_one_query(hub: Serving, buyer: Person) -> None:

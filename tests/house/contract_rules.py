@@ -94,13 +94,13 @@ def bare_names_in_refusals(schema: GraphQLSchema) -> Iterator[str]:
 
 
 def missing_validations(schema: GraphQLSchema) -> Iterator[str]:
-    """Each mutation can be validated: it has `validateOnly: Boolean! = false`, and its result has `Validated`."""
+    """Each mutation can be validated: it has `validateOnly: Boolean! = false`, and returns `Validated` or a job."""
     for name, field, result in results(schema):
         given = field.args.get("validateOnly")
         written = "" if given is None or given.ast_node is None else print_ast(given.ast_node)
         if not written.endswith("validateOnly: Boolean! = false"):
             yield f"{name}(validateOnly)"
-        if "Validated" not in {one.name for one in result.types}:
+        if not {one.name for one in result.types} & set(UNMARKED):
             yield f"{name}: {result.name}"
 
 
@@ -195,16 +195,43 @@ def odd_orders(schema: GraphQLSchema) -> Iterator[str]:
                     yield f"{place}({name})"
 
 
-def misnamed_ids(schema: GraphQLSchema) -> Iterator[str]:
-    """An `ID` is `id`, `ids`, or ends in Id or Ids. Clients cannot mistake it for a code or a number."""
+ORDERED: Final = re.compile(r"\b(in the order|by|first)\b")
+"""The words of a description that say the order of a list."""
+
+
+def unordered_lists(schema: GraphQLSchema) -> Iterator[str]:
+    """A connection of Query takes `orderBy`. One below an object takes it, or its description says its order."""
+    assert schema.query_type is not None
+    for place, field in fields_of(schema):
+        if get_named_type(field.type).name.endswith("Connection") and "orderBy" not in field.args:
+            is_root = place.startswith(f"{schema.query_type.name}.")
+            if is_root or not ORDERED.search(field.description or ""):
+                yield place
+
+
+def empty_defaults(schema: GraphQLSchema) -> Iterator[str]:
+    """No input field and no argument has the default "": an absent text is null."""
     inputs = (one for one in own_types(schema) if isinstance(one, GraphQLInputObjectType))
+    given = ((f"{one.name}.{name}", field) for one in inputs for name, field in one.fields.items())
+    arguments = ((f"{place}({name})", one) for place, field in fields_of(schema) for name, one in field.args.items())
+    for place, value in (*given, *arguments):
+        if default_of(value) == '""':
+            yield place
+
+
+def misnamed_ids(schema: GraphQLSchema) -> Iterator[str]:
+    """An `ID` is `id`, `ids`, or ends in Id or Ids. A field so named is an `ID` or a `UUID`, and no text or number."""
+    tests = {"IdFilter", "UuidFilter"}
+    inputs = (one for one in own_types(schema) if isinstance(one, GraphQLInputObjectType) and one.name not in tests)
     given = ((f"{one.name}.{name}", name, field.type) for one in inputs for name, field in one.fields.items())
     arguments = (
         (f"{place}({name})", name, one.type) for place, field in fields_of(schema) for name, one in field.args.items()
     )
     shown = ((place, place.rpartition(".")[2], field.type) for place, field in fields_of(schema))
     for place, name, kind in (*given, *arguments, *shown):
-        if get_named_type(kind).name == "ID" and not (name in {"id", "ids"} or name.endswith(("Id", "Ids"))):
+        named = name in {"id", "ids"} or name.endswith(("Id", "Ids"))
+        type_name = get_named_type(kind).name
+        if (type_name == "ID" and not named) or (named and type_name not in {"ID", "UUID", *tests}):
             yield place
 
 
@@ -233,8 +260,9 @@ def results(schema: GraphQLSchema) -> Iterator[tuple[str, GraphQLField, GraphQLU
 
 TESTS: Final[Mapping[frozenset[str], frozenset[str]]] = {
     frozenset({"eq", "in", "beginsWith"}): frozenset(
-        {"String", "ID", "UUID", "BatchCode", "PlantCode", "Code", "EventType", "AlarmKind"}
+        {"String", "BatchCode", "PlantCode", "Code", "EventType", "AlarmKind"}
     ),
+    frozenset({"eq", "in"}): frozenset({"ID", "UUID"}),
     frozenset({"eq", "in", "notIn"}): frozenset(),
     frozenset({"from", "before"}): frozenset({"Int", "Date", "DateTime"}),
 }
@@ -247,7 +275,7 @@ SEARCHES: Final[Mapping[str, str]] = {
 
 
 def unmirrored_filters(schema: GraphQLSchema) -> Iterator[str]:
-    """A field of a filter has the name and the type of a field of the listed node, or of its goods at a plant.
+    """A field of a filter has the name and the type of a field of the listed node, its goods or its lines.
 
     A field `<name>Code` or `<name>Id` tests the object `<name>`.
     """
@@ -271,13 +299,17 @@ def _shown_of(field: GraphQLField) -> dict[str, GraphQLField]:
 
 
 def _node_of(field: GraphQLField) -> dict[str, GraphQLField]:
-    """Return the fields of an object, or of the nodes of a connection, with those of its goods at a plant."""
+    """Return the fields of an object, or of the nodes of a connection, with those of its goods at a plant.
+
+    Those of its lines are with them: `batchCode` tests the batch of a line.
+    """
     kind = get_named_type(field.type)
     assert isinstance(kind, GraphQLObjectType)
     node = get_named_type(kind.fields["nodes"].type) if "nodes" in kind.fields else kind
     shown = dict(node.fields) if isinstance(node, GraphQLObjectType) else {}
     there = _node_of(shown["atPlants"]) if "atPlants" in shown else {}
-    return there | shown
+    lines = [one for one in shown.values() if get_named_type(one.type).name.endswith("LineConnection")]
+    return {name: one for line in lines for name, one in _node_of(line).items()} | there | shown
 
 
 def _unmirrored(place: str, given: GraphQLInputObjectType, shown: Mapping[str, GraphQLField]) -> Iterator[str]:

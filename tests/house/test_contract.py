@@ -11,6 +11,7 @@ from tests.house.contract_rules import (
     bare_names,
     bare_names_in_refusals,
     clashing_members,
+    empty_defaults,
     misnamed_ids,
     missing_validations,
     nodeless_lists,
@@ -23,6 +24,7 @@ from tests.house.contract_rules import (
     unlisted_verbs,
     unmarked_members,
     unmirrored_filters,
+    unordered_lists,
     unplaced_refusals,
 )
 from tests.house.sources import ROOT
@@ -118,11 +120,37 @@ BREACHES: Final[dict[Rule, tuple[str, list[str]]]] = {
         }""",
         ["Plant.stock(orderBy)", "Plant.holds(orderBy)", "Plant.sorted(order)", "Plant.newest(orderBy)"],
     ),
+    unordered_lists: (
+        """type BatchUnknown implements Refusal { code: String! }
+        type Mutation { move(input: MoveInput!): MoveResult! }
+        input BatchOrder { field: Int }
+        type BatchConnection { nodes: [Batch!]! }
+        type Plant { "Batches." batches: BatchConnection! "Lots, by code." lots: BatchConnection!
+          "Batches." ordered(orderBy: BatchOrder): BatchConnection! "Each in the order fed." fed: BatchConnection! }
+        extend type Query { "Batches by code." batches: BatchConnection! all(orderBy: BatchOrder): BatchConnection!
+          plant: Plant }""",
+        ["Plant.batches", "Query.batches"],
+    ),
+    empty_defaults: (
+        """type BatchUnknown implements Refusal { code: String! }
+        type Mutation { move(input: MoveInput!, note: String = ""): MoveResult! }
+        input CountInput { location: String! = "", place: String = "A", times: Int = 0 }""",
+        ["Mutation.move(note)", "CountInput.location"],
+    ),
     misnamed_ids: (
         """type BatchUnknown implements Refusal { code: String! process: ID processId: ID }
         type Mutation { move(input: MoveInput!, hold: ID, holdIds: [ID!]): MoveResult! }
-        input FeedInput { process: ID! processId: ID! }""",
-        ["BatchUnknown.process", "Mutation.move(hold)", "FeedInput.process"],
+        input FeedInput { process: ID! processId: ID! entryId: String! requestId: UUID! }
+        scalar UUID
+        type BatchOnHold implements Refusal { code: String! holdId: String holdIds: [Int!] requestId: UUID }""",
+        [
+            "FeedInput.process",
+            "FeedInput.entryId",
+            "Mutation.move(hold)",
+            "BatchUnknown.process",
+            "BatchOnHold.holdId",
+            "BatchOnHold.holdIds",
+        ],
     ),
     unmirrored_filters: (
         """type BatchUnknown implements Refusal { code: String! }
@@ -133,14 +161,17 @@ BREACHES: Final[dict[Rule, tuple[str, list[str]]]] = {
         input IntRange { from: Int before: Int }
         input AliasFilter { value: CodeFilter lot: CodeFilter }
         input GoodsFilter { code: CodeFilter text: String materialCode: CodeFilter codeId: CodeFilter
-          plantCode: CodeFilter grade: ColourFilter madeOn: IntRange steps: IntRange open: Boolean held: Boolean
+          plantCode: CodeFilter batchCode: CodeFilter lotCode: CodeFilter
+          grade: ColourFilter madeOn: IntRange steps: IntRange open: Boolean held: Boolean
           aliases: AliasFilter lots: AliasFilter }
         type Material { code: String! }
         type Alias { value: String! }
         type AliasConnection { nodes: [Alias!]! }
+        type GoodsLine { batch: Batch amount: Int }
+        type GoodsLineConnection { nodes: [GoodsLine!]! }
         type AtPlant { plant: Material! open: Boolean! held: String }
         type Goods { code: String! material: Material! grade: Grade madeOn: String distance: Int
-          atPlants: [AtPlant!]! aliases: AliasConnection! }
+          atPlants: [AtPlant!]! aliases: AliasConnection! lines: GoodsLineConnection! }
         type GoodsConnection { nodes: [Goods!]! }
         type GoodsEvent { cursor: String! goods: Goods }
         extend type Query { goods(filter: GoodsFilter): GoodsConnection! }
@@ -149,6 +180,7 @@ BREACHES: Final[dict[Rule, tuple[str, list[str]]]] = {
         type Mutation { move(input: MoveInput!): MoveResult! }""",
         [
             "Query.goods(GoodsFilter.codeId)",
+            "Query.goods(GoodsFilter.lotCode)",
             "Query.goods(GoodsFilter.grade)",
             "Query.goods(GoodsFilter.madeOn)",
             "Query.goods(GoodsFilter.steps)",

@@ -11,7 +11,7 @@ import plants.rules
 import plants.store
 from infra.discovery import modules
 from infra.roles import Keeping
-from plants.rules.ledger.events import Event, LedgerKind, new_envelope
+from plants.rules.ledger.events import Event, LedgerKind, Subject, new_envelope
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.values.instants import parse_instant
 from plants.store.projection.rebuilding import projection_tables
@@ -30,8 +30,8 @@ class GoodsWeighed(TypedDict):
     grams: str
 
 
-PLANTED = Event("GoodsWeighed", GoodsWeighed, "Goods were weighed.")
-SHARED = Event("GoodsCounted", Outcome, "Goods were counted.")
+PLANTED = Event("GoodsWeighed", GoodsWeighed, "Goods were weighed.", Subject.BATCH)
+SHARED = Event("GoodsCounted", Outcome, "Goods were counted.", Subject.BATCH)
 FIRST_IMPORTS = (
     "plants.store.projection.applying",
     "plants.commands.quality.holds",
@@ -89,7 +89,7 @@ def test_planted_event_with_two_projectors_or_no_declaration_then_the_registry_i
 
 def test_event_declared_twice_then_the_registry_is_invalid() -> None:
     assert declared_events([in_module(PLANTED), in_module(PLANTED)]) == {"GoodsWeighed": PLANTED}
-    again = Event("GoodsWeighed", GoodsWeighed, "Goods were weighed.")
+    again = Event("GoodsWeighed", GoodsWeighed, "Goods were weighed.", Subject.BATCH)
     with pytest.raises(RegistryInvalid, match="GoodsWeighed is declared twice"):
         declared_events([in_module(PLANTED), in_module(again)])
 

@@ -151,6 +151,7 @@ OUTPUT_PLACES = [
     "outputs.1.attributes.2.value",
     "outputs.1.locationCode",
     "outputs.2.aliases.0",
+    "outputs.3.grade",
     "outputs.3.producedAt",
     "outputs.4.attributes.0.name",
 ]
@@ -180,7 +181,7 @@ def of_lines(process: int, milk: str) -> dict[str, Case]:
         ),
         "run": (record_production, ProductionRun(ProcessOrder(), lines, OUTPUTS), run),
         "no lines": (feed_process, Feed(process, ()), ["lines"]),
-        "of an unknown process": (feed_process, Feed(1, lines), ["processId"]),
+        "of an unknown process": (feed_process, Feed(1, lines), [*wrong, "processId"]),
     }
 
 
@@ -189,7 +190,7 @@ def of_merges(milk: str, sugar: str, cups: str) -> dict[str, Case]:
         "merge": (
             merge_batches,
             Merge((MergeSource(milk, "B1"), MergeSource("SH1-NONE", "A1"), MergeSource(milk, "A1", "x")), "A1"),
-            ["sources.0.locationCode", "sources.1.batchCode"],
+            ["sources.0.locationCode", "sources.1.batchCode", "sources.2.quantity.amount"],
         ),
         "merge of different materials": (
             merge_batches,

@@ -18,6 +18,7 @@ from schema.engine.context import Context, NodeServices
 from schema.engine.contracts import contract
 from schema.engine.downloads import Tickets
 from schema.engine.masking import presented
+from tests.coded import check_codes
 from tests.factories import Plant, rows_of
 from tests.schema.paths import check_paths, mutation_text
 
@@ -64,13 +65,21 @@ class Served:
         finally:
             await context.close()
         errors = [error.formatted for error in presented(result.errors or [], context)]
-        return {"data": result.data, **({"errors": errors} if errors else {})}
+        answer = {"data": result.data, **({"errors": errors} if errors else {})}
+        check_codes(answer)
+        return answer
 
     async def ask(self, actor: Actor, document: str, **variables: Any) -> JSON:
         """Return the data of a query that has no errors."""
         answer = await self.answer(actor, document, **variables)
         assert "errors" not in answer, answer["errors"]
         return dict(answer["data"])
+
+    async def refuses(self, actor: Actor, document: str, **variables: Any) -> list[str | int]:
+        """Return the path of the one field that a document may not read for want of a permission."""
+        (error,) = (await self.answer(actor, document, **variables))["errors"]
+        assert error["extensions"] == {"code": "NOT_PERMITTED"}
+        return list(error["path"])
 
     async def do(self, actor: Actor, mutation: str, wanted: str, language: Language = "en", /, **said: Any) -> JSON:
         """Run a mutation with this input, under a new request id unless one is given, and return its answer."""

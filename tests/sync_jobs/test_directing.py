@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.ids import new_id
 from infra.postgres import EmbeddedPostgres
 from plants.commands.directives.directives import (
     GroupCommand,
@@ -19,18 +20,23 @@ from plants.commands.directives.directives import (
     direct_release,
 )
 from plants.commands.directives.outcomes import APPLIERS
+from plants.commands.directives.saves import begin_directed_save
 from plants.commands.execution import CommandContext
 from plants.commands.inventory.issues import StockLine
 from plants.commands.logistics.transfers import Dispatch, TransferReceipt, dispatch_transfer, receive_transfer
+from plants.commands.materials.changes import MasterChange
 from plants.commands.materials.definitions import MasterDefinition
+from plants.commands.materials.saves import PORTION, Rows
+from plants.rules.identification.codes import HUB
 from plants.rules.ledger.events import Entry
 from plants.rules.logistics.transfers import transfer_manifest
 from plants.rules.materials.definitions import MasterKind
+from plants.rules.materials.saves import OnRefusal
 from plants.rules.quality.refusals import BATCH_ON_HOLD
 from plants.rules.values.actors import Author
 from plants.rules.values.refusals import Refusal
 from plants.store.projection.rebuilding import table_digests
-from sync_jobs.celery.jobs import follow_goods
+from sync_jobs.celery.jobs import follow_goods, save_directed_rows
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.plant.http_hub_client import HttpHubClient
@@ -158,6 +164,49 @@ def test_hub_away_while_goods_arrive_then_the_hold_that_waited_bites(group: Grou
             (1, told.payload["hold"]), (2, told.payload["hold"]),
         ]  # fmt: skip
         assert session.rows("SELECT hold FROM waiting_holds") == []
+
+
+def test_many_rows_then_the_hubs_job_sends_them_and_each_plant_defines_them(group: Group) -> None:
+    rows = Rows(
+        MasterKind.LOCATION,
+        tuple(MasterChange(MasterKind.LOCATION, f"L-{n}", "Shelf 货架") for n in range(PORTION + 1)),
+        OnRefusal.SKIP_ROW,
+        ("SH1", "NB1"),
+    )
+    call = CommandContext(HUB, CLOCK.now(), request=new_id())
+    with group.hub.node.store.transaction() as session:
+        save = begin_directed_save(session, rows, actor=Author("system:setup", "setup"), call=call)
+
+    turns = 0
+    while save_directed_rows.run(group.hub.node):
+        turns += 1
+    assert turns == 2
+
+    for node in group.plants.values():
+        meets(group, node)
+        with node.store.reading() as reads:
+            (defined,) = reads.rows("SELECT count(*) FROM master_records WHERE code LIKE 'L-%'")
+        assert defined == (PORTION + 1,)
+    with group.hub.node.store.reading() as reads:
+        assert reads.rows("SELECT recorded, finished_us IS NULL FROM saves WHERE id = :s", {"s": save}) == [
+            (PORTION + 1, False)
+        ]
+
+
+def test_author_of_many_rows_may_not_direct_then_the_hubs_job_sends_nothing(group: Group) -> None:
+    rows = Rows(MasterKind.LOCATION, (MasterChange(MasterKind.LOCATION, "L-1", "Shelf"),), OnRefusal.SKIP_ROW, ("SH1",))
+    call = CommandContext(HUB, CLOCK.now(), request=new_id())
+    with group.hub.node.store.transaction() as session:
+        begin_directed_save(session, rows, actor=CHEN, call=call)
+    before = table_digests(group.hub.node.store, plant=1)
+
+    while save_directed_rows.run(group.hub.node):
+        pass
+
+    with group.hub.node.store.transaction() as session:
+        assert session.rows("SELECT state, not_run FROM saves") == [("STOPPED", 1)]
+        assert session.rows("SELECT idx FROM entries WHERE log_id = -1 AND type = 'MasterChangeDirected'") == []
+    assert table_digests(group.hub.node.store, plant=1) == before
 
 
 def test_plant_away_had_sent_goods_off_then_the_hubs_job_sends_the_hold_after_them(group: Group) -> None:

@@ -20,6 +20,7 @@ from batchloom_hub import (
     HubDirectiveFilter,
     MaterialFilter,
     MaterialsMaterialsNodes,
+    NameFilter,
     PlaceHoldInput,
     SaveMaterialInput,
     TraceDirection,
@@ -42,7 +43,7 @@ class Day:
 
         async def ask() -> BatchesBatchesNodes | None:
             found = (
-                await self.hub.batches(BatchFilter(aliases=BatchAliasFilter(value=CodeFilter(eq=alias))))
+                await self.hub.batches(BatchFilter(aliases=BatchAliasFilter(value=NameFilter(eq=alias))))
             ).batches.nodes
             return next((one for one in found if len(one.at_plants) == plants), None)
 

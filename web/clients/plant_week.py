@@ -27,6 +27,7 @@ from batchloom_plant import (
     LedgerEntryFilter,
     MaterialFilter,
     MoveBatchInput,
+    NameFilter,
     OpenProcessInput,
     OutputInput,
     PlaceHoldInput,
@@ -72,7 +73,7 @@ def request(reason: str = "A week at a plant") -> dict[str, Any]:
 
 async def batch(at: Client, alias: str) -> BatchesBatchesNodes:
     """Return a batch by an alias of its own."""
-    return only((await at.batches(BatchFilter(aliases=BatchAliasFilter(value=CodeFilter(eq=alias))))).batches.nodes)
+    return only((await at.batches(BatchFilter(aliases=BatchAliasFilter(value=NameFilter(eq=alias))))).batches.nodes)
 
 
 async def say_stock(at: Client) -> None:
@@ -135,7 +136,7 @@ async def tuesday(li: Client, milk: str) -> None:
     opening = OpenProcessInput(**request(), jobOrder=job, equipmentCode=f"{MARK}-VAT")
     say_entry(of=(await li.open_process(opening)).open_process)
     process = only(
-        (await li.process_records(ProcessRecordFilter(jobOrder=CodeFilter(eq=job)))).process_records.nodes
+        (await li.process_records(ProcessRecordFilter(jobOrder=NameFilter(eq=job)))).process_records.nodes
     ).id
     inputs = AddProcessInputsInput(**request(), processId=process, lines=[line(milk, "400")])
     say_entry(of=(await li.add_process_inputs(inputs)).add_process_inputs)

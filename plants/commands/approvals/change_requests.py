@@ -15,8 +15,8 @@ from plants.rules.approvals.events import CHANGE_REQUESTED, ChangeRequested
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.values.instants import format_instant
-from plants.rules.values.quantities import Quantity
-from plants.rules.values.refusals import within
+from plants.rules.values.quantities import Quantity, read_count
+from plants.rules.values.refusals import Refusals, within
 from plants.store.inventory import batches
 
 
@@ -61,9 +61,16 @@ def request_change(writer: PlantLedgerWriter, order: ChangeOrder) -> Entry:
 
     The request's id is the index of the entry, and the entry's leaf hash is what a decision refers to.
     """
-    writer.reason = check_reason(order.reason)
-    goods = writer.batch(order.batch)
-    proposed = _propose(writer, goods, order)
+    proposed: ProposedChange | None = None
+    with Refusals() as refusals:
+        writer.reason = refusals.value(check_reason, order.reason)
+        goods = refusals.value(writer.batch, order.batch)
+        if goods is not None:
+            proposed = refusals.value(_propose, writer, goods, order)
+        elif isinstance(order, AdjustmentRequest):
+            refusals.value(_check_adjustment, writer, order)
+    assert goods is not None
+    assert proposed is not None
     payload: ChangeRequested = {
         "kind": proposed.kind,
         "batch": goods.id,
@@ -83,7 +90,17 @@ def _propose(writer: PlantLedgerWriter, goods: batches.Goods, order: ChangeOrder
     if isinstance(order, ExtensionRequest):
         with within("expiresOn"):
             return propose_extension(goods.code, goods.expires_on, order.expires_on)
-    writer.check_location(order.location)
+    with Refusals() as refusals:
+        refusals.value(writer.check_location, order.location)
+        with refusals.at("counted"):
+            counted = Quantity(writer.count(order.counted, order.unit, goods.material, goods.unit), goods.unit)
     with within("counted"):
-        counted = Quantity(writer.count(order.counted, order.unit, goods.material, goods.unit), goods.unit)
         return propose_adjustment(order.location, goods.on_hand.get(order.location, 0), counted)
+
+
+def _check_adjustment(writer: PlantLedgerWriter, order: AdjustmentRequest) -> None:
+    """Raise the Refusals of an adjustment of an unknown batch."""
+    with Refusals() as refusals:
+        refusals.value(writer.check_location, order.location)
+        with refusals.at("counted"):
+            writer.check_quantity(order.counted, order.unit, read_count)

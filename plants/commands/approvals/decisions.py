@@ -18,6 +18,7 @@ from plants.rules.approvals.change_requests import (
     ChangeLevel,
     ChangeVerdict,
     Proposal,
+    check_content,
     check_decidable,
     check_fresh,
 )
@@ -34,7 +35,7 @@ from plants.rules.ledger.events import Cause, Entry
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.values.quantities import parse_micro
-from plants.rules.values.refusals import Refusal, within
+from plants.rules.values.refusals import Refusal, Refusals
 from plants.store.approvals.change_requests import proposal_of
 from plants.store.directives.outcomes import check_not_directed
 from plants.store.inventory.batches import Goods, goods_by_id
@@ -59,7 +60,7 @@ def decide_change(writer: PlantLedgerWriter, order: Decision) -> Entry:
     An approved change that no longer fits is refused, and the decision stays. The next entry is ChangeRefused with its
     reason, or ChangeApplied. Raises Refusal when this user may not decide this here and now.
     """
-    proposal = _proposal(writer, order)
+    proposal = _decidable(writer, order, ChangeLevel.PLANT)
     decided = _decide(writer, order, proposal, ChangeLevel.PLANT)
     if order.verdict is ChangeVerdict.APPROVED:
         apply_change(writer, proposal)
@@ -73,9 +74,7 @@ def decide_change_at_hub(writer: LedgerWriter, order: Decision) -> Entry:
     Checked on what the hub knows of the plant. A request that a directive decided can be decided again only after the
     plant rejected that directive.
     """
-    proposal = _proposal(writer, order)
-    with within("changeRequestId"):
-        check_not_directed(writer.session, writer.call.plant, order.change)
+    proposal = _decidable(writer, order, ChangeLevel.HUB)
     return _decide(writer, order, proposal, ChangeLevel.HUB)
 
 
@@ -90,17 +89,25 @@ def apply_change(writer: PlantLedgerWriter, proposal: Proposal) -> Entry:
     return writer.record(CHANGE_APPLIED, proposal.batch, applied)
 
 
-def _proposal(writer: LedgerWriter, order: Decision) -> Proposal:
-    with within("changeRequestId"):
-        return proposal_of(writer.session, writer.call.plant, order.change)
+def _decidable(writer: LedgerWriter, order: Decision, level: ChangeLevel) -> Proposal:
+    """Return the proposal of a request that this user may decide here now, or raise the Refusals of the decision."""
+    session, plant = writer.session, writer.call.plant
+    with Refusals() as refusals:
+        with refusals.at("changeRequestId"):
+            proposal = proposal_of(session, plant, order.change)
+            with refusals.at("proposal"):
+                check_content(proposal, order.proposal)
+            if level is ChangeLevel.HUB:
+                check_not_directed(session, plant, order.change)
+            decider, content = writer.actor.person, proposal.content
+            check_decidable(proposal, decider=decider, level=level, content=content, at=writer.call.now)
+        with refusals.at("comment"):
+            if order.comment or order.verdict is ChangeVerdict.REJECTED:
+                check_text("comment", order.comment, REASON_LENGTH_MAX)
+    return proposal
 
 
 def _decide(writer: LedgerWriter, order: Decision, proposal: Proposal, level: ChangeLevel) -> Entry:
-    with within("changeRequestId"):
-        check_decidable(proposal, decider=writer.actor.person, level=level, content=order.proposal, at=writer.call.now)
-    if order.comment or order.verdict is ChangeVerdict.REJECTED:
-        with within("comment"):
-            check_text("comment", order.comment, REASON_LENGTH_MAX)
     writer.occurred_at = writer.call.now  # nobody decides in the past.
     payload: ChangeDecided = {
         "plant": writer.call.plant,

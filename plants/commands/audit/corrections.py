@@ -33,7 +33,7 @@ from plants.rules.production.process_records import ProcessState
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import Quantity, format_micro, parse_micro
-from plants.rules.values.refusals import Refusal, within
+from plants.rules.values.refusals import Refusal, Refusals, within
 from plants.store.audit import corrections
 from plants.store.inventory import batches
 from plants.store.ledger.entries import INDEX_MAX, BodyPruned, entry_at
@@ -62,14 +62,16 @@ def correct_entry(writer: PlantLedgerWriter, order: Correction) -> Entry:
     corrected from the last to the first: goods that were used since are refused as STOCK_SHORT, what else builds on
     the entry, as a return of what it fed, as ENTRY_BUILT_ON or PROCESS_CLOSED.
     """
-    writer.reason = check_reason(order.reason)
+    with Refusals() as refusals:
+        writer.reason = refusals.value(check_reason, order.reason)
+        with refusals.at("entryId"):
+            entry = _correctable(writer, order.entry)
+            _check_process(writer, entry)
     with within("entryId"):
-        return _correct(writer, order)
+        return _correct(writer, order, entry)
 
 
-def _correct(writer: PlantLedgerWriter, order: Correction) -> Entry:
-    entry = _correctable(writer, order.entry)
-    _check_process(writer, entry)
+def _correct(writer: PlantLedgerWriter, order: Correction, entry: Entry) -> Entry:
     movements: list[Movement] = reverse(entry.payload.get("movements", ()))
     _check_stock(writer, movements)
     payload: EntryCorrected = {"entry": entry.index, "wrong": order.wrong.value, "retracted": edges_of(entry)}
@@ -174,10 +176,10 @@ def _restore_names(writer: PlantLedgerWriter, entry: Entry, payload: EntryCorrec
 
 
 def _is_in_force(writer: PlantLedgerWriter, alias: AliasStatement) -> bool:
-    named = batches.batches_by_alias(
+    named = batches.aliases_in_force(
         writer.session, writer.call.plant, alias["scheme"], alias["issuer"], alias["value"]
     )
-    return any(goods.id == alias["batch"] for goods in named)
+    return (alias["batch"], alias["value"]) in named
 
 
 def _restore_process(writer: PlantLedgerWriter, entry: Entry, payload: EntryCorrected) -> None:

@@ -9,7 +9,15 @@ from typing import Any, Generic, TypeVar, cast
 
 from infra.database import Session
 from infra.ids import new_id
-from plants.commands.execution import CommandContext, LedgerWriter, check_call, check_lines, check_reason
+from plants.commands.execution import (
+    CommandContext,
+    LedgerWriter,
+    check_call,
+    check_lines,
+    check_no_save,
+    check_reason,
+    request_reused,
+)
 from plants.commands.materials.changes import Change, MasterChange, MaterialChange, UnitChange, kind_of
 from plants.commands.materials.definitions import (
     MasterDefinition,
@@ -33,15 +41,14 @@ from plants.rules.directives.events import (
     ReleaseDirected,
 )
 from plants.rules.directives.refusals import DIRECTED_HOLD_UNKNOWN
-from plants.rules.identification.codes import read_batch_code
+from plants.rules.identification.codes import HUB, read_batch_code
 from plants.rules.inventory.refusals import batch_unknown
 from plants.rules.ledger.events import Entry, Event, P
 from plants.rules.ledger.payloads import DirectedBatch
-from plants.rules.ledger.refusals import REQUEST_REUSED
 from plants.rules.ledger.request_digests import RequestDigests
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.materials.definitions import MATERIAL, MasterKind
-from plants.rules.materials.refusals import not_defined
+from plants.rules.materials.refusals import VERSION_OF_ONE_PLANT, not_defined
 from plants.rules.quality.holds import HoldKind
 from plants.rules.values.actors import Author
 from plants.rules.values.refusals import Refusal, Refusals, within
@@ -64,7 +71,7 @@ class MasterDirection:
 @stable_name("HoldDirection")
 @dataclass(frozen=True, slots=True)
 class HoldDirection:
-    """A batch to be held: at the plants named, or at all that have goods of it as far as the hub knows."""
+    """A batch to be held: at the plants named, or where none is, at all with goods of it as far as the hub knows."""
 
     batch: str
     reason: str
@@ -75,7 +82,7 @@ class HoldDirection:
 @stable_name("RecallDirection")
 @dataclass(frozen=True, slots=True)
 class RecallDirection:
-    """Batches to be held for one reason: at the plants named, or at all that have goods of any of them."""
+    """Batches to be held for one reason: at the plants named, or where none is, at all with goods of any of them."""
 
     batches: tuple[str, ...]
     reason: str
@@ -131,10 +138,10 @@ class GroupCommand(Generic[Order]):
                 if said["actor"] != actor.person or not self.digests.accepts(
                     said.get("digest"), order, call.occurred_at, call.reason
                 ):
-                    with within("requestId"):
-                        raise Refusal(REQUEST_REUSED, request=call.request)
+                    raise request_reused(call.request)
             if earlier:
                 return earlier
+            check_no_save(session, HUB, call.request)
             digest = self.digests.digest(order, call.occurred_at, call.reason)
         check_call(call)
         return self._perform(Directing(session, actor, call, digest), order)
@@ -171,7 +178,7 @@ def direct_master(directing: Directing, order: MasterDirection) -> list[Entry]:
         said = MasterDirected(kind=MasterKind.UNIT.value, content=cast("dict[str, Any]", unit_content(definition)))
     else:
         said = MasterDirected(kind=definition.kind.value, content=cast("dict[str, Any]", master_content(definition)))
-    plants = _named(directing, order.plants)
+    plants = named_plants(directing.session, order.plants)
     return directing.send(MASTER_DIRECTED, definition.code, dict.fromkeys(plants, said))
 
 
@@ -180,7 +187,11 @@ def _direct_change(directing: Directing, codes: Sequence[str], change: Change) -
     said = MasterChangeDirected(kind=kind_of(change), code=change.code, given=changed_content(change))
     if change.expected_version is not None:
         said["expected_version"] = change.expected_version
-    return directing.send(MASTER_CHANGE_DIRECTED, change.code, dict.fromkeys(_named(directing, codes), said))
+    plants = named_plants(directing.session, codes)
+    if change.expected_version is not None and len(plants) > 1:
+        with within("expectedVersion"):
+            raise Refusal(VERSION_OF_ONE_PLANT, count=len(plants))
+    return directing.send(MASTER_CHANGE_DIRECTED, change.code, dict.fromkeys(plants, said))
 
 
 @group_command("direct_hold")
@@ -190,13 +201,17 @@ def direct_hold(directing: Directing, order: HoldDirection) -> list[Entry]:
     A batch that the hub does not know can be held at plants that are named: a plant that does not know it either keeps
     the hold until goods of it come. Raises Refusal BATCH_UNKNOWN when no plant is named and none has goods of it.
     """
-    reason = check_reason(order.reason)
-    with within("batchCode"):
-        batch = _batch(directing, order.batch)
-    plants = _named(directing, order.plants) if order.plants else plants_with(directing.session, [batch])
-    if not plants:
-        with within("batchCode"):
-            raise batch_unknown(order.batch)
+    with Refusals() as refusals:
+        reason = refusals.value(check_reason, order.reason)
+        with refusals.at("batchCode"):
+            batch = _batch(directing, order.batch)
+            plants = plants_with(directing.session, [batch])
+            if not order.plants and not plants:
+                raise batch_unknown(order.batch)
+        with refusals.at():
+            if order.plants:
+                plants = named_plants(directing.session, order.plants)
+    assert reason is not None
     said: HoldDirected = {
         "hold": new_id(),
         "batch": batch,
@@ -213,14 +228,23 @@ def direct_recall(directing: Directing, order: RecallDirection) -> list[Entry]:
 
     Raises Refusal BATCH_UNKNOWN for each batch that no plant has goods of, when no plant is named.
     """
-    reason = check_reason(order.reason)
-    check_lines(order.batches, "batchCodes")
     batches: dict[str, DirectedBatch] = {}
+    plants: set[int] = set()
     with Refusals() as refusals:
-        for index, code in enumerate(order.batches):
-            with refusals.at("batchCodes", index):
-                batches[code] = batches.get(code) or _batch(directing, code)
-    plants = _named(directing, order.plants) if order.plants else _having(directing, order.batches, batches)
+        reason = refusals.value(check_reason, order.reason)
+        with refusals.at():
+            check_lines(order.batches, "batchCodes")
+            for index, code in enumerate(order.batches):
+                with refusals.at("batchCodes", index):
+                    batches[code] = batches.get(code) or _batch(directing, code)
+                    having = plants_with(directing.session, [batches[code]])
+                    if not order.plants and not having:
+                        raise batch_unknown(code)
+                    plants |= having
+        with refusals.at():
+            if order.plants:
+                plants = named_plants(directing.session, order.plants)
+    assert reason is not None
     said: RecallDirected = {
         "recall": new_id(),
         "batches": list(batches.values()),
@@ -258,23 +282,10 @@ def _batch(directing: Directing, code: str) -> DirectedBatch:
     return batch
 
 
-def _having(directing: Directing, codes: Sequence[str], batches: Mapping[str, DirectedBatch]) -> set[int]:
-    """Return the numbers of the plants that have goods of any of the batches, or raise Refusal for those of none."""
-    plants: set[int] = set()
-    with Refusals() as refusals:
-        for index, code in enumerate(codes):
-            having = plants_with(directing.session, [batches[code]])
-            plants |= having
-            with refusals.at("batchCodes", index):
-                if not having:
-                    raise batch_unknown(code)
-    return plants
-
-
-def _named(directing: Directing, codes: Sequence[str]) -> set[int]:
+def named_plants(session: Session, codes: Sequence[str]) -> set[int]:
     """Return the numbers of the plants of these codes, one at least, or raise Refusal."""
     check_lines(codes, "plantCodes")
-    group = plants_of_group(directing.session)
+    group = plants_of_group(session)
     with Refusals() as refusals:
         for index, code in enumerate(codes):
             with refusals.at("plantCodes", index):

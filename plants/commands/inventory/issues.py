@@ -1,7 +1,7 @@
 """Issue goods from stock into a process record: every line checked, lines of the same goods together."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -41,23 +41,36 @@ def issue(
     use: MaterialUse,
     *,
     field: str,
+    places: Sequence[int] | None = None,
+    check: Callable[[Goods], None] | None = None,
 ) -> Issued:
     """Return the movements of usable goods from stock into a process record; `field` names the lines in the input.
 
-    Raises all refusals at once: each line whose batch may not be used or whose quantity cannot be read, and each place
-    with too little of a batch over all its lines that could be read. A shortage is at the line that exceeds the stock.
+    `places` are the places of the lines in the input, where those are not their own. `check` raises Refusal for goods
+    that the command cannot take.
+
+    Raises all refusals at once: of each value of each line, and of each place with too little of a batch over all its
+    lines that could be read. A shortage is at the line that exceeds the stock.
     """
     check_lines(lines, field)
     goods: dict[str, Goods] = {}
     wanted: dict[tuple[str, str], list[tuple[int, int]]] = {}
     movements = []
+
+    def batch(code: str) -> Goods:
+        if code not in goods:
+            goods[code] = writer.batch(code)
+        return goods[code]
+
+    def check_usable(one: Goods) -> None:
+        one.check_usable(writer.local_day)
+        if check is not None:
+            check(one)
+
     with Refusals() as refusals:
-        for index, line in enumerate(lines):
+        for index, line in zip(places or range(len(lines)), lines, strict=True):
             with refusals.at(field, index):
-                one = goods.get(line.batch)
-                if one is None:
-                    one = goods[line.batch] = writer.usable_batch(line.batch)
-                micro, entered = in_unit(writer, one, line.amount, line.unit)
+                one, micro, entered = read_line(writer, line, batch, check=check_usable)
                 wanted.setdefault((line.batch, line.location), []).append((index, micro))
                 movement = moved(one, micro, f"stock:{line.location}", f"process:{process}", use)
                 if entered is not None:
@@ -75,6 +88,48 @@ def first_short(available: int, amounts: Sequence[int]) -> int:
     """Return the position of the amount with which the goods no longer suffice, or of the last one where they do."""
     sums = accumulate(amounts)
     return next((position for position, total in enumerate(sums) if total > available), len(amounts) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class GoodsLine:
+    """An amount of a batch at a location, as an input states it. Without a unit it is in the batch's own."""
+
+    batch: str
+    amount: str
+    unit: str | None
+    location: str
+
+
+def read_line(
+    writer: PlantLedgerWriter,
+    line: StockLine | GoodsLine,
+    find: Callable[[str], Goods],
+    *,
+    check: Callable[[Goods], None] | None = None,
+    location: str = "locationCode",
+) -> tuple[Goods, int, str | None]:
+    """Return the batch of a line, its amount in millionths of the batch's unit, and the text of another unit.
+
+    Raises the Refusals of all its values at once. `check` raises Refusal for a batch that cannot be used here.
+    `location` names the field of the location, which needs no look-up where goods of the batch are.
+    """
+    micro, entered = 0, None
+    with Refusals() as refusals:
+        goods = refusals.value(find, line.batch)
+        if goods is None:
+            with refusals.at("quantity"):
+                writer.check_quantity(line.amount, line.unit)
+        else:
+            if check is not None:
+                with refusals.at("batchCode"):
+                    check(goods)
+            with refusals.at():
+                micro, entered = in_unit(writer, goods, line.amount, line.unit or goods.unit)
+        if goods is None or line.location not in goods.on_hand:
+            with refusals.at():
+                writer.check_location(line.location, location)
+    assert goods is not None
+    return goods, micro, entered
 
 
 def in_unit(writer: PlantLedgerWriter, goods: Goods, amount: str, unit: str) -> tuple[int, str | None]:

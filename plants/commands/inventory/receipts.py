@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Protocol
 
 from plants.commands.execution import (
     CLOCK_LEAD_MAX,
@@ -77,42 +78,27 @@ def receive_batch(writer: PlantLedgerWriter, order: Delivery) -> Entry:
     The same supplier lot of the same material on the same order (or without one) is refused as a second scan; a later
     order may bring more of the lot, which makes a batch of its own that the lot's code finds as well.
     """
-    material = material_named(writer, order.material)
-    writer.check_location(order.location)
-    if order.supplier is not None:
-        with within("supplierCode"):
-            definitions.check_defined(writer.session, writer.call.plant, MasterKind.SUPPLIER, order.supplier)
-    with within("quantity"):
-        quantity = writer.quantity(order.amount, order.unit, material.code, material.unit)
     batch_id, code = writer.new_node(), writer.new_batch_code()
-    produced_at = check_produced(writer, order.produced_at)
-    batch = new_batch(writer, batch_id, code, material, made=quantity.amount, produced_at=produced_at)
-    batch["supplier"] = order.supplier
-    if order.grade is not None:
-        batch["grade"] = check_grade(order.grade)
-    if order.expires_on is not None:
-        batch["expires_on"] = order.expires_on.isoformat()
-    if order.order is not None:
-        with within("purchaseOrder"):
-            check_text("order", order.order, ALIAS_LENGTH_MAX)
     aliases: list[AliasStatement] = []
     with Refusals() as refusals:
         with refusals.at():
-            batch["attributes"] = check_attributes(order.attributes)
+            batch = new_goods(writer, batch_id, code, order)
+        is_order_right = _check_names(writer, order, refusals)
         for index, alias in enumerate(order.aliases):
             with refusals.at("aliases", index):
-                aliases.append(new_alias(writer, batch_id, material.code, alias))
+                aliases.append(new_alias(writer, batch_id, order.material, alias))
         if order.supplier_lot is not None:
             with refusals.at("supplierLot"):
-                aliases += _lot_aliases(writer, batch_id, order.supplier_lot, order)
+                aliases += _lot_aliases(writer, batch_id, order.supplier_lot, order, named=is_order_right)
+    batch["supplier"] = order.supplier
     movement: Movement = {
         "batch": batch_id,
-        "amount": quantity.amount,
-        "unit": material.unit,
+        "amount": batch["made"],
+        "unit": batch["unit"],
         "taken_from": "source" if order.supplier is None else f"supplier:{order.supplier}",
         "put_in": f"stock:{order.location}",
     }
-    if order.unit != material.unit:
+    if order.unit != batch["unit"]:
         movement["entered"] = f"{order.amount} {order.unit}"
     payload: BatchReceived = {
         "batches": [batch],
@@ -122,13 +108,75 @@ def receive_batch(writer: PlantLedgerWriter, order: Delivery) -> Entry:
         "order": order.order,
     }
     if order.quarantine is not None:
-        with within("holdReason"):
-            reason = check_text("hold reason", order.quarantine, REASON_LENGTH_MAX)
-        payload["holds"] = [{"batch": batch_id, "kind": "QUALITY", "reason": reason}]
+        payload["holds"] = [{"batch": batch_id, "kind": "QUALITY", "reason": order.quarantine}]
     return writer.record(BATCH_RECEIVED, code, payload)
 
 
-def new_batch(
+def _check_names(writer: PlantLedgerWriter, order: Delivery, refusals: Refusals) -> bool:
+    """Collect the Refusals of supplier, purchase order and hold reason. Returns False for a refused order."""
+    is_order_right = True
+    if order.supplier is not None:
+        with refusals.at("supplierCode"):
+            definitions.check_defined(writer.session, writer.call.plant, MasterKind.SUPPLIER, order.supplier)
+    if order.order is not None:
+        is_order_right = False
+        with refusals.at("purchaseOrder"):
+            check_text("order", order.order, ALIAS_LENGTH_MAX)
+            is_order_right = True
+    if order.quarantine is not None:
+        with refusals.at("holdReason"):
+            check_text("hold reason", order.quarantine, REASON_LENGTH_MAX)
+    return is_order_right
+
+
+class NewGoods(Protocol):
+    """What a delivery and an output state of a new batch."""
+
+    @property
+    def material(self) -> str: ...
+    @property
+    def amount(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def location(self) -> str: ...
+    @property
+    def produced_at(self) -> datetime | None: ...
+    @property
+    def expires_on(self) -> date | None: ...
+    @property
+    def grade(self) -> str | None: ...
+    @property
+    def attributes(self) -> Mapping[str, str]: ...
+
+
+def new_goods(writer: PlantLedgerWriter, batch_id: int, code: str, order: NewGoods) -> BatchStatement:
+    """Return the statement of a new batch, or raise all Refusals of its values and of its location."""
+    made = ""
+    with Refusals() as refusals:
+        material = refusals.value(_material_named, writer, order.material)
+        with refusals.at("quantity"):
+            if material is None:
+                writer.check_quantity(order.amount, order.unit)
+            else:
+                made = writer.quantity(order.amount, order.unit, material.code, material.unit).amount
+        refusals.value(writer.check_location, order.location)
+        with refusals.at("producedAt"):
+            produced_at = _check_produced(writer, order.produced_at)
+        with refusals.at("grade"):
+            if order.grade is not None:
+                check_text("grade", order.grade, NAME_LENGTH_MAX)
+        with refusals.at("attributes"):
+            check_attributes(order.attributes)
+    assert material is not None
+    batch = _new_batch(writer, batch_id, code, material, made=made, produced_at=produced_at)
+    batch["grade"], batch["attributes"] = order.grade, dict(order.attributes)
+    if order.expires_on is not None:
+        batch["expires_on"] = order.expires_on.isoformat()
+    return batch
+
+
+def _new_batch(
     writer: PlantLedgerWriter,
     batch_id: int,
     code: str,
@@ -159,64 +207,56 @@ def new_batch(
     }
 
 
-def check_produced(writer: PlantLedgerWriter, produced_at: datetime | None) -> datetime:
+def _check_produced(writer: PlantLedgerWriter, produced_at: datetime | None) -> datetime:
     """Return when a new batch was produced, by default when this happened; raises Refusal when it is yet to come."""
     if produced_at is None:
         return writer.occurred_at
     if produced_at > writer.call.now + CLOCK_LEAD_MAX:
-        with within("producedAt"):
-            raise Refusal(TIME_IN_FUTURE, at=produced_at.isoformat())
+        raise Refusal(TIME_IN_FUTURE, at=produced_at.isoformat())
     return produced_at
 
 
-def material_named(writer: PlantLedgerWriter, code: str) -> definitions.MaterialFacts:
+def _material_named(writer: PlantLedgerWriter, code: str) -> definitions.MaterialFacts:
     """Return the material of the field `materialCode`, or raise Refusal."""
     with within("materialCode"):
         return definitions.material(writer.session, writer.call.plant, code)
 
 
-def check_grade(grade: str) -> str:
-    """Return the grade of a batch, or raise Refusal."""
-    with within("grade"):
-        return check_text("grade", grade, NAME_LENGTH_MAX)
-
-
-def check_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
-    """Return the attributes of a batch, or raise Refusal above the limits and for a name that is no key of an entry.
+def check_attributes(attributes: Mapping[str, str]) -> None:
+    """Raise the Refusals of attributes above the limits, and of names that are no key of an entry.
 
     An attribute's place in the input is its place in the mapping.
     """
-    with within("attributes"):
-        if len(attributes) > ATTRIBUTES_MAX:
-            raise Refusal(TEXT_INVALID, field="attributes", rule=RULE_COUNT_MAX(limit=ATTRIBUTES_MAX))
-        with Refusals() as refusals:
-            for index, (name, value) in enumerate(attributes.items()):
-                with refusals.at(index):
-                    _check_attribute(name, value)
-    return dict(attributes)
-
-
-def _check_attribute(name: str, value: str) -> None:
-    with within("name"):
-        check_text("attribute", name, ALIAS_LENGTH_MAX)
-        if max(name) > KEY_CHARACTER_MAX:
-            raise Refusal(TEXT_INVALID, field="attribute", rule=ATTRIBUTE_NAME_RULE())
-    with within("value"):
-        if len(value) > ATTRIBUTE_LENGTH_MAX:
-            rule = RULE_LENGTH_MAX(limit=ATTRIBUTE_LENGTH_MAX)
-            raise Refusal(TEXT_INVALID, field=FIELD_ATTRIBUTE(name=name[:40]), rule=rule)
+    if len(attributes) > ATTRIBUTES_MAX:
+        raise Refusal(TEXT_INVALID, field="attributes", rule=RULE_COUNT_MAX(limit=ATTRIBUTES_MAX))
+    with Refusals() as refusals:
+        for index, (name, value) in enumerate(attributes.items()):
+            with refusals.at(index, "name"):
+                check_text("attribute", name, ALIAS_LENGTH_MAX)
+                if max(name) > KEY_CHARACTER_MAX:
+                    raise Refusal(TEXT_INVALID, field="attribute", rule=ATTRIBUTE_NAME_RULE())
+            with refusals.at(index, "value"):
+                if len(value) > ATTRIBUTE_LENGTH_MAX:
+                    rule = RULE_LENGTH_MAX(limit=ATTRIBUTE_LENGTH_MAX)
+                    raise Refusal(TEXT_INVALID, field=FIELD_ATTRIBUTE(name=name[:40]), rule=rule)
 
 
 def new_alias(writer: PlantLedgerWriter, batch_id: int, material: str, alias: AliasOrder) -> AliasStatement:
     """Return the statement of an alias, or raise Refusal when it names another batch of the material here already."""
-    for name, text in (("value", alias.value), ("scheme", alias.scheme)):
-        with within(name):
-            check_text("alias", text, ALIAS_LENGTH_MAX)
+    check_alias(alias)
     session, plant = writer.session, writer.call.plant
     for named in batches.batches_by_alias(session, plant, alias.scheme, alias.issuer, alias.value):
         if named.material == material and named.id != batch_id:
             raise Refusal(ALIAS_TAKEN, alias=alias.value, batch=named.code)
     return {"batch": batch_id, "scheme": alias.scheme, "issuer": alias.issuer, "value": alias.value}
+
+
+def check_alias(alias: AliasOrder) -> None:
+    """Raise the Refusals of the texts of an alias."""
+    with Refusals() as refusals:
+        for name, text in (("value", alias.value), ("scheme", alias.scheme)):
+            with refusals.at(name):
+                check_text("alias", text, ALIAS_LENGTH_MAX)
 
 
 def first_places(aliases: Sequence[AliasOrder]) -> Iterator[tuple[int, AliasOrder]]:
@@ -228,8 +268,13 @@ def first_places(aliases: Sequence[AliasOrder]) -> Iterator[tuple[int, AliasOrde
             yield place, alias
 
 
-def _lot_aliases(writer: PlantLedgerWriter, batch_id: int, lot: str, order: Delivery) -> list[AliasStatement]:
+def _lot_aliases(
+    writer: PlantLedgerWriter, batch_id: int, lot: str, order: Delivery, *, named: bool
+) -> list[AliasStatement]:
+    """Return the aliases of a supplier lot: without that of its purchase order unless the order's name is right."""
     check_text("supplier lot", lot, ALIAS_LENGTH_MAX)
+    if not named:
+        return []
     issuer = order.supplier or ""
     if order.order is None:
         return [new_alias(writer, batch_id, order.material, AliasOrder("SUPPLIER_LOT", lot, issuer))]

@@ -11,8 +11,8 @@ from plants.rules.inventory.refusals import STOCK_AS_COUNTED
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
-from plants.rules.values.quantities import Quantity, format_micro
-from plants.rules.values.refusals import NOTHING_CHANGES, Refusal, within
+from plants.rules.values.quantities import Quantity, format_micro, read_count
+from plants.rules.values.refusals import NOTHING_CHANGES, Refusal, Refusals, within
 from plants.store.inventory.batches import Goods
 
 ADJUSTMENT_TOLERANCE = Fraction(2, 100)  # of what is on hand at the location: a larger difference is a gated change
@@ -46,11 +46,14 @@ def adjust_stock(writer: PlantLedgerWriter, order: Count | StockDifference) -> E
 
     Above ADJUSTMENT_TOLERANCE this is refused as CHANGE_REQUIRED, except where history is imported.
     """
-    check_reason(writer.call.reason or "")
-    goods = writer.batch(order.batch)
+    with Refusals() as refusals:
+        refusals.value(check_reason, writer.call.reason or "")
+        goods = refusals.value(writer.batch, order.batch)
+        refusals.value(writer.check_location, order.location)
+        with refusals.at("counted"):
+            difference = _difference(writer, goods, order)
+    assert goods is not None
     on_hand = goods.on_hand.get(order.location, 0)
-    with within("counted"):
-        difference = _difference(writer, goods, order, on_hand)
     outcome = adjustment(writer, goods, order.location, difference)
     with within("counted"):
         if abs(difference) > on_hand * ADJUSTMENT_TOLERANCE and not writer.call.history:
@@ -65,13 +68,17 @@ def adjust_stock(writer: PlantLedgerWriter, order: Count | StockDifference) -> E
     return writer.record(STOCK_ADJUSTED, goods.code, outcome)
 
 
-def _difference(writer: PlantLedgerWriter, goods: Goods, order: Count | StockDifference, on_hand: int) -> int:
-    """Return the difference in millionths of the batch's unit."""
+def _difference(writer: PlantLedgerWriter, goods: Goods | None, order: Count | StockDifference) -> int:
+    """Return the difference in millionths of the batch's unit, or 0 where the batch is not known."""
+    text = (order.counted if isinstance(order, Count) else order.difference).strip()
+    size = text if isinstance(order, Count) else text.removeprefix("-")
+    if goods is None:
+        writer.check_quantity(size, order.unit, read_count)
+        return 0
+    micro = writer.count(size, order.unit or goods.unit, goods.material, goods.unit)
     if isinstance(order, Count):
-        return writer.count(order.counted, order.unit or goods.unit, goods.material, goods.unit) - on_hand
-    text = order.difference.strip()
-    size = writer.count(text.removeprefix("-"), order.unit or goods.unit, goods.material, goods.unit)
-    return -size if text.startswith("-") else size
+        return micro - goods.on_hand.get(order.location, 0)
+    return -micro if text.startswith("-") else micro
 
 
 def adjustment(writer: PlantLedgerWriter, goods: Goods, location: str, difference_micro: int) -> Outcome:

@@ -12,7 +12,7 @@ from plants.rules.ledger.request_forms import stable_name
 from plants.rules.logistics.events import BATCH_SHIPPED
 from plants.rules.materials.definitions import MasterKind
 from plants.rules.production.process_records import ProcessKind
-from plants.rules.values.refusals import within
+from plants.rules.values.refusals import Refusals
 from plants.store.materials import definitions
 
 
@@ -32,13 +32,15 @@ def ship_batch(writer: PlantLedgerWriter, order: Shipment) -> Entry:
 
     The record's `job_order` holds the customer's order.
     """
-    with within("customerCode"):
-        definitions.check_defined(writer.session, writer.call.plant, MasterKind.CUSTOMER, order.customer)
-    if order.order is not None:
-        with within("customerOrder"):
-            check_text("order", order.order, NAME_LENGTH_MAX)
     process = done_at_once(writer, ProcessKind.SHIPMENT)
     process["customer"], process["job_order"] = order.customer, order.order
-    issued = issue(writer, order.lines, process["id"], MaterialUse.SHIPPED, field="lines")
+    with Refusals() as refusals:
+        with refusals.at("customerCode"):
+            definitions.check_defined(writer.session, writer.call.plant, MasterKind.CUSTOMER, order.customer)
+        if order.order is not None:
+            with refusals.at("customerOrder"):
+                check_text("order", order.order, NAME_LENGTH_MAX)
+        with refusals.at():
+            issued = issue(writer, order.lines, process["id"], MaterialUse.SHIPPED, field="lines")
     payload: Outcome = {"process": process, "movements": issued.movements}
     return writer.record(BATCH_SHIPPED, str(process["id"]), payload)

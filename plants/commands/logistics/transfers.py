@@ -31,7 +31,7 @@ from plants.rules.logistics.refusals import (
 from plants.rules.logistics.transfers import TRANSFER_BYTES_MAX, Manifest, check_awaited, group_of, read_manifest
 from plants.rules.production.process_records import ProcessKind, ProcessState
 from plants.rules.values.instants import format_instant
-from plants.rules.values.quantities import format_micro, parse_micro
+from plants.rules.values.quantities import format_micro, parse_micro, read_count
 from plants.rules.values.refusals import NOTHING_CHANGES, Refusal, Refusals, within
 from plants.store.inventory import batches
 from plants.store.logistics import transfers
@@ -56,11 +56,13 @@ def dispatch_transfer(writer: PlantLedgerWriter, order: Dispatch) -> Entry:
     it.
     """
     source = writer.plant.code
-    with within("destinationCode"):
-        if plant_code(order.destination) == source:
-            raise Refusal(NOTHING_CHANGES, why=TRANSFER_TO_ITSELF(plant=source))
     transfer = writer.new_node()
-    issued = issue(writer, order.lines, transfer, MaterialUse.TRANSFERRED, field="lines")
+    with Refusals() as refusals:
+        with refusals.at("destinationCode"):
+            if plant_code(order.destination) == source:
+                raise Refusal(NOTHING_CHANGES, why=TRANSFER_TO_ITSELF(plant=source))
+        with refusals.at():
+            issued = issue(writer, order.lines, transfer, MaterialUse.TRANSFERRED, field="lines")
     sent: dict[int, int] = {}
     for movement in issued.movements:
         sent[movement["batch"]] = sent.get(movement["batch"], 0) + parse_micro(movement["amount"])
@@ -130,10 +132,11 @@ def receive_transfer(writer: PlantLedgerWriter, order: TransferReceipt) -> Entry
     the other way, so that what was dispatched, received and differs adds up to nothing on the road. The entry that the
     label carries becomes a cause of this one.
     """
-    with within("manifest"):
-        manifest = read_manifest(order.manifest)
-        _check_addressed(writer, manifest)
-    arrivals = _arrivals(writer, manifest, order)
+    with Refusals() as refusals:
+        manifest = refusals.value(_manifest, writer, order)
+        with refusals.at():
+            arrivals = _check_unaddressed(writer, order) if manifest is None else _arrivals(writer, manifest, order)
+    assert manifest is not None
     movements: list[Movement] = []
     lines: list[ReceivedLine] = []
     for arrival in arrivals:
@@ -169,6 +172,28 @@ def receive_transfer(writer: PlantLedgerWriter, order: TransferReceipt) -> Entry
     return writer.record(TRANSFER_RECEIVED, str(manifest.transfer), payload, causes=((manifest.cause, manifest.hlc),))
 
 
+def _manifest(writer: PlantLedgerWriter, order: TransferReceipt) -> Manifest:
+    with within("manifest"):
+        manifest = read_manifest(order.manifest)
+        _check_addressed(writer, manifest)
+    return manifest
+
+
+def _check_unaddressed(writer: PlantLedgerWriter, order: TransferReceipt) -> list[_Arrival]:
+    """Raise the Refusals of what can be checked without the label. Returns no arrivals."""
+    with Refusals() as refusals:
+        refusals.value(writer.check_location, order.location)
+        with refusals.at():
+            if order.lines:
+                check_lines(order.lines, "lines")
+            for index, line in enumerate(order.lines):
+                with refusals.at("lines", index):
+                    writer.check_location(line.location)
+                with refusals.at("lines", index, "quantity"):
+                    writer.check_quantity(line.amount, line.unit, read_count)
+    return []
+
+
 def _check_addressed(writer: PlantLedgerWriter, manifest: Manifest) -> None:
     own, group = writer.plant, group_of(writer.plant.origin).rpartition("/plant/")[0]
     if manifest.plant == own.number:
@@ -182,12 +207,14 @@ def _check_addressed(writer: PlantLedgerWriter, manifest: Manifest) -> None:
 
 
 def _arrivals(writer: PlantLedgerWriter, manifest: Manifest, order: TransferReceipt) -> list[_Arrival]:
-    if order.lines:
-        check_lines(order.lines, "lines")
     on_label = {line["batch"]["code"]: line for line in manifest.lines}
     arrivals = []
     with Refusals() as refusals:
-        _check_lines(writer, manifest, order, refusals)
+        refusals.value(writer.check_location, order.location)
+        with refusals.at():
+            if order.lines:
+                check_lines(order.lines, "lines")
+            _check_lines(writer, manifest, order, refusals)
         for code, line in on_label.items():
             with refusals.at("manifest"):
                 known = _known(writer, line["batch"])
@@ -207,8 +234,10 @@ def _check_lines(writer: PlantLedgerWriter, manifest: Manifest, order: TransferR
         with refusals.at("lines", index, "batchCode"):
             if one.batch not in on_label:
                 raise Refusal(BATCH_NOT_IN_TRANSFER, batch=one.batch[:40], transfer=manifest.transfer)
-    with refusals.at():
-        writer.check_location(order.location)
+            continue
+        with refusals.at("lines", index, "quantity"):
+            # The batch and its unit are not known.
+            writer.check_quantity(one.amount, one.unit, read_count)
     for index, one in enumerate(order.lines):
         with refusals.at("lines", index):
             writer.check_location(one.location)

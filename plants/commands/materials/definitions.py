@@ -33,10 +33,12 @@ from plants.rules.materials.events import (
     MaterialDefined,
     UnitDefined,
 )
-from plants.rules.values.quantities import UNITS
+from plants.rules.materials.refusals import CONVERSION_IMPOSSIBLE, CONVERSIONS_OUTDATED
+from plants.rules.values.quantities import UNITS, exact_size
 from plants.rules.values.refusals import (
     AMOUNT_NOT_A_NUMBER,
     AMOUNT_NOT_POSITIVE,
+    CODE_SHOWN_MAX,
     FORM_FRACTION,
     KNOWN_BUILT_IN,
     KNOWN_UNITS,
@@ -119,8 +121,12 @@ def record_changed_material(writer: PlantLedgerWriter, change: MaterialChange, c
     """Record the material that a change makes of the current definition, or a new one."""
     current = _current(writer, change)
     definition = MaterialDefinition(**whole_definition(change, current, given_conversions(change)))
-    check_changes(material_content(definition), current)
-    return record_material(writer, definition, causes)
+    payload = material_content(definition)
+    check_changes(payload, current)
+    unit_changes = current is None or current.content["unit"] != definition.unit
+    if current is not None and unit_changes and "conversions" not in given_fields(change):
+        check_no_conversions(current, definition.unit)
+    return _record_material(writer, payload, causes, checked=unit_changes or change.conversions is not None)
 
 
 def record_changed_master(writer: PlantLedgerWriter, change: MasterChange, causes: Causes = ()) -> Entry:
@@ -189,11 +195,36 @@ def _current(writer: PlantLedgerWriter, change: Change) -> CurrentDefinition | N
 
 def record_material(writer: PlantLedgerWriter, order: MaterialDefinition, causes: Causes = ()) -> Entry:
     """Record a material definition whose unit the plant knows; raises Refusal on what is wrong with it."""
-    payload = material_content(order)
-    if order.unit not in writer.units():
+    return _record_material(writer, material_content(order), causes, checked=True)
+
+
+def _record_material(writer: PlantLedgerWriter, payload: MaterialDefined, causes: Causes, *, checked: bool) -> Entry:
+    """Record a material. `checked` is False where neither unit nor conversions change: older ones may be impossible."""
+    unit = payload["unit"]
+    if unit not in writer.units():
         with within("unitCode"):
-            raise Refusal(UNIT_UNKNOWN, unit=order.unit[:20], known=KNOWN_UNITS)
-    return writer.record(MATERIAL_DEFINED, order.code, payload, causes)
+            raise Refusal(UNIT_UNKNOWN, unit=unit[:20], known=KNOWN_UNITS)
+    if checked:
+        check_possible(unit, payload["conversions"])
+    return writer.record(MATERIAL_DEFINED, payload["code"], payload, causes)
+
+
+def check_no_conversions(current: CurrentDefinition, unit: str) -> None:
+    """Raise Refusal where a material has conversions, which would be to another unit than before."""
+    if current.content["conversions"]:
+        with within("conversions"):
+            said = {"code": current.content["code"], "unit": current.content["unit"], "target": unit[:CODE_SHOWN_MAX]}
+            raise Refusal(CONVERSIONS_OUTDATED, **said)
+
+
+def check_possible(target: str, conversions: Mapping[str, str]) -> None:
+    """Raise Refusal for each conversion that contradicts an exact one: of the unit itself, or of built-in units."""
+    with Refusals() as refusals:
+        for line, (unit, factor) in enumerate(conversions.items()):
+            exact = Fraction(1) if unit == target else exact_size(unit, target)
+            with refusals.at("conversions", line, "factor"):
+                if exact is not None and Fraction(factor) != exact:
+                    raise Refusal(CONVERSION_IMPOSSIBLE, unit=unit, target=target, factor=factor, exact=exact)
 
 
 def material_content(order: MaterialDefinition) -> MaterialDefined:

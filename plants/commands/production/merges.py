@@ -44,16 +44,12 @@ def merge_batches(writer: PlantLedgerWriter, order: Merge) -> Entry:
     The blend is as old as its oldest part and expires with its first one
     (`plants.rules.production.process_records.blend`).
     """
-    check_lines(order.sources, "sources")
-    writer.check_location(order.location)
     process = done_at_once(writer, ProcessKind.MERGE)
-    lines: list[StockLine] = []
     with Refusals() as refusals:
-        for index, source in enumerate(order.sources):
-            with refusals.at("sources", index):
-                lines.append(_line(writer, source))
-    issued = issue(writer, lines, process["id"], MaterialUse.CONSUMED, field="sources")
-    first = _check_alike(order, issued)
+        refusals.value(writer.check_location, order.location)
+        with refusals.at():
+            issued = _issue(writer, order, process["id"])
+    first = next(iter(issued.goods.values()))
     with within("sources"):
         made = format_micro(check_total(sum(parse_micro(movement["amount"]) for movement in issued.movements)))
     batch_id, code = writer.new_node(), writer.new_batch_code()
@@ -76,17 +72,29 @@ def merge_batches(writer: PlantLedgerWriter, order: Merge) -> Entry:
     return writer.record(BATCHES_MERGED, code, payload)
 
 
-def _check_alike(order: Merge, issued: Issued) -> Goods:
-    """Return the batch of the first source, or raise the Refusals of sources that cannot be merged with it."""
-    first, *others = issued.goods.values()
-    with within("sources"):
-        if not others:
-            raise Refusal(NOTHING_CHANGES, why=ONE_BATCH(batch=first.code))
-        with Refusals() as refusals:
-            for index, source in enumerate(order.sources):
-                with refusals.at(index, "batchCode"):
-                    _check_like(first, issued.goods[source.batch])
-    return first
+def _issue(writer: PlantLedgerWriter, order: Merge, process: int) -> Issued:
+    """Return the issued sources, or raise all their Refusals. Each must be like the first that can be used."""
+    check_lines(order.sources, "sources")
+    lines: dict[int, StockLine] = {}
+    firsts: list[Goods] = []
+
+    def check_like(other: Goods) -> None:
+        firsts.append(other)
+        _check_like(firsts[0], other)
+
+    with Refusals() as refusals:
+        for index, source in enumerate(order.sources):
+            with refusals.at("sources", index):
+                lines[index] = _line(writer, source)
+        if not lines:
+            refusals.raise_any()
+        found, places, use = [*lines.values()], [*lines], MaterialUse.CONSUMED
+        with refusals.at():
+            issued = issue(writer, found, process, use, field="sources", places=places, check=check_like)
+    if len(issued.goods) == 1:
+        with within("sources"):
+            raise Refusal(NOTHING_CHANGES, why=ONE_BATCH(batch=firsts[0].code))
+    return issued
 
 
 def _check_like(first: Goods, other: Goods) -> None:
@@ -99,7 +107,15 @@ def _check_like(first: Goods, other: Goods) -> None:
 def _line(writer: PlantLedgerWriter, source: MergeSource) -> StockLine:
     if source.amount is not None and source.unit is not None:
         return StockLine(source.batch, source.amount, source.unit, source.location)
-    goods = writer.batch(source.batch)
+    with Refusals() as refusals:
+        goods = refusals.value(writer.batch, source.batch)
+        with refusals.at():
+            if goods is None or source.location not in goods.on_hand:
+                writer.check_location(source.location)
+        with refusals.at("quantity"):
+            if goods is None and source.amount is not None:
+                writer.check_quantity(source.amount, None)
+    assert goods is not None
     if source.amount is not None:
         return StockLine(source.batch, source.amount, goods.unit, source.location)
     there = goods.on_hand.get(source.location, 0)

@@ -15,7 +15,7 @@ from plants.rules.materials.definitions import MasterKind
 from plants.rules.production.events import PROCESS_CLOSED, PROCESS_FED, PROCESS_OPENED, ProcessClosed
 from plants.rules.production.process_records import MassBalance, ProcessState, RunKind, amounts, mass_balance
 from plants.rules.values.instants import format_instant, from_micros
-from plants.rules.values.refusals import RULE_NOT_AFTER, TEXT_INVALID, Refusal, message, within
+from plants.rules.values.refusals import RULE_NOT_AFTER, TEXT_INVALID, Refusal, Refusals, message, within
 from plants.store.materials import definitions
 from plants.store.production import process_records
 
@@ -51,7 +51,8 @@ class Closing:
 @command("open_process")
 def open_process(writer: PlantLedgerWriter, order: ProcessOrder) -> Entry:
     """Open a process record; its id is the entry's key and also in its payload."""
-    process = new_process(writer, order)
+    check_run(writer, order)
+    process = process_statement(writer, order)
     process["state"] = ProcessState.OPEN.value
     process["opened_at"] = format_instant(writer.occurred_at)
     payload: Outcome = {"process": process}
@@ -61,9 +62,13 @@ def open_process(writer: PlantLedgerWriter, order: ProcessOrder) -> Entry:
 @command("feed_process")
 def feed_process(writer: PlantLedgerWriter, order: Feed) -> Entry:
     """Put goods from stock into an open process record; every one must be usable and there."""
-    process = open_run(writer, order.process).id
-    payload: Outcome = {"movements": issue(writer, order.lines, process, MaterialUse.CONSUMED, field="lines").movements}
-    return writer.record(PROCESS_FED, str(process), payload)
+    with Refusals() as refusals:
+        run = refusals.value(open_run, writer, order.process)
+        with refusals.at():
+            issued = issue(writer, order.lines, order.process, MaterialUse.CONSUMED, field="lines")
+    assert run is not None
+    payload: Outcome = {"movements": issued.movements}
+    return writer.record(PROCESS_FED, str(run.id), payload)
 
 
 @command("close_process")
@@ -89,15 +94,8 @@ def open_run(writer: PlantLedgerWriter, process: int) -> process_records.Process
         return process_records.open_run(writer.session, writer.call.plant, process)
 
 
-def new_process(writer: PlantLedgerWriter, order: ProcessOrder) -> ProcessStatement:
-    """Return the beginning of a new process record's statement; its equipment must be defined here."""
-    for field, name, text in (("segment", "segment", order.segment), ("jobOrder", "job order", order.job_order)):
-        if text is not None:
-            with within(field):
-                check_text(name, text, NAME_LENGTH_MAX)
-    if order.equipment is not None:
-        with within("equipmentCode"):
-            definitions.check_defined(writer.session, writer.call.plant, MasterKind.EQUIPMENT, order.equipment)
+def process_statement(writer: PlantLedgerWriter, order: ProcessOrder) -> ProcessStatement:
+    """Return the beginning of a new process record's statement. It is not checked."""
     return {
         "id": writer.new_node(),
         "kind": order.kind.value,
@@ -105,6 +103,18 @@ def new_process(writer: PlantLedgerWriter, order: ProcessOrder) -> ProcessStatem
         "segment": order.segment,
         "equipment": order.equipment,
     }
+
+
+def check_run(writer: PlantLedgerWriter, order: ProcessOrder) -> None:
+    """Raise the Refusals of the texts and the equipment of a new process record."""
+    with Refusals() as refusals:
+        for field, name, text in (("segment", "segment", order.segment), ("jobOrder", "job order", order.job_order)):
+            if text is not None:
+                with refusals.at(field):
+                    check_text(name, text, NAME_LENGTH_MAX)
+        if order.equipment is not None:
+            with refusals.at("equipmentCode"):
+                definitions.check_defined(writer.session, writer.call.plant, MasterKind.EQUIPMENT, order.equipment)
 
 
 def closed(writer: PlantLedgerWriter, process: ProcessStatement, balance: MassBalance) -> ProcessClosed:

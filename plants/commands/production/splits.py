@@ -13,6 +13,7 @@ from plants.rules.production.process_records import ProcessKind, ProcessState
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import Quantity, format_micro
 from plants.rules.values.refusals import Refusals, within
+from plants.store.inventory.batches import Goods
 
 
 @stable_name("SplitPart")
@@ -41,20 +42,8 @@ def split_batch(writer: PlantLedgerWriter, order: Split) -> Entry:
 
     Held goods are not split: a part would leave the hold behind.
     """
-    check_lines(order.parts, "parts")
-    goods = writer.usable_batch(order.batch)
-    written: list[tuple[int, str | None]] = []
-    with Refusals() as refusals:
-        for index, part in enumerate(order.parts):
-            with refusals.at("parts", index):
-                writer.check_location(part.location)
-        for index, part in enumerate(order.parts):
-            with refusals.at("parts", index):
-                written.append(in_unit(writer, goods, part.amount, part.unit or goods.unit))
+    goods, written = _read(writer, order)
     total = sum(micro for micro, _ in written)
-    short = first_short(goods.on_hand.get(order.location, 0), [micro for micro, _ in written])
-    with within("parts", short, "quantity"):
-        goods.check_on_hand(order.location, Quantity(total, goods.unit))
     process = done_at_once(writer, ProcessKind.SPLIT)
     place = f"process:{process['id']}"
     batches: list[BatchStatement] = []
@@ -69,6 +58,44 @@ def split_batch(writer: PlantLedgerWriter, order: Split) -> Entry:
         movements.append(movement)
     payload: Outcome = {"process": process, "batches": batches, "movements": movements}
     return writer.record(BATCH_SPLIT, goods.code, payload)
+
+
+def _read(writer: PlantLedgerWriter, order: Split) -> tuple[Goods, list[tuple[int, str | None]]]:
+    """Return the batch, and each part's amount in its unit with the text of another. Raises all Refusals at once."""
+    read: dict[int, tuple[int, str | None]] = {}
+    with Refusals() as refusals:
+        goods = refusals.value(writer.batch, order.batch)
+        if goods is not None:
+            with refusals.at("batchCode"):
+                goods.check_usable(writer.local_day)
+        is_there = goods is not None and order.location in goods.on_hand
+        with refusals.at():
+            if not is_there:
+                writer.check_location(order.location)
+                is_there = True
+        with refusals.at():
+            check_lines(order.parts, "parts")
+            for index, part in enumerate(order.parts):
+                with refusals.at("parts", index):
+                    read[index] = _read_part(writer, goods, part)
+            if goods is not None and is_there and read:
+                amounts = [micro for micro, _ in read.values()]
+                short = first_short(goods.on_hand.get(order.location, 0), amounts)
+                with refusals.at("parts", [*read][short], "quantity"):
+                    goods.check_on_hand(order.location, Quantity(sum(amounts), goods.unit))
+    assert goods is not None
+    return goods, [*read.values()]
+
+
+def _read_part(writer: PlantLedgerWriter, goods: Goods | None, part: SplitPart) -> tuple[int, str | None]:
+    with Refusals() as refusals:
+        refusals.value(writer.check_location, part.location)
+        with refusals.at():
+            if goods is not None:
+                return in_unit(writer, goods, part.amount, part.unit or goods.unit)
+            with within("quantity"):
+                writer.check_quantity(part.amount, part.unit)
+    return 0, None  # of an unknown batch, which is refused
 
 
 def done_at_once(writer: PlantLedgerWriter, kind: ProcessKind) -> ProcessStatement:

@@ -5,16 +5,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from plants.commands.execution import PlantLedgerWriter, check_lines, command
-from plants.commands.inventory.issues import StockLine, check_total, in_unit, moved
+from plants.commands.inventory.issues import StockLine, check_total, moved, read_line
 from plants.commands.inventory.receipts import (
     AliasOrder,
-    check_attributes,
-    check_grade,
-    check_produced,
     first_places,
-    material_named,
     new_alias,
-    new_batch,
+    new_goods,
 )
 from plants.commands.production.process_records import open_run
 from plants.rules.genealogy.edges import MaterialUse
@@ -29,6 +25,7 @@ from plants.rules.values.quantities import format_micro
 from plants.rules.values.refusals import Refusal, Refusals, within
 from plants.store.inventory.batches import Goods
 from plants.store.production import process_records
+from plants.store.production.process_records import ProcessFacts
 
 
 @stable_name("Output")
@@ -78,16 +75,16 @@ def yield_process(writer: PlantLedgerWriter, order: Yield) -> Entry:
     Returned goods are of a batch that was fed, at most what was fed less what came back already; held or expired ones
     may come back too.
     """
-    check_lines((*order.outputs, *order.additions, *order.returns))
-    process = open_run(writer, order.process).id
     with Refusals() as refusals:
-        check_locations(writer, refusals, outputs=order.outputs, additions=order.additions, returns=order.returns)
-        payload = new_outputs(writer, process, order.outputs, refusals)
-        if order.additions:
-            _add(writer, process, order.additions, payload, refusals)
-        if order.returns:
-            payload["movements"] += _returned(writer, process, order.returns, refusals)
-    return writer.record(PROCESS_YIELDED, str(process), payload)
+        run = refusals.value(open_run, writer, order.process)
+        with refusals.at():
+            check_lines((*order.outputs, *order.additions, *order.returns))
+            payload = new_outputs(writer, order.process, order.outputs, refusals)
+            if order.additions:
+                _add(writer, run, order.additions, payload, refusals)
+            if order.returns:
+                payload["movements"] += _returned(writer, run, order.returns, refusals)
+    return writer.record(PROCESS_YIELDED, str(order.process), payload)
 
 
 def new_outputs(writer: PlantLedgerWriter, process: int, outputs: Sequence[Output], refusals: Refusals) -> Outcome:
@@ -97,82 +94,65 @@ def new_outputs(writer: PlantLedgerWriter, process: int, outputs: Sequence[Outpu
     aliases: list[AliasStatement] = []
     named: dict[tuple[str, AliasOrder], str] = {}
     for index, output in enumerate(outputs):
+        batch_id, code = writer.new_node(), writer.new_batch_code()
         with refusals.at("outputs", index):
-            batch, movement = _made(writer, process, output)
+            batch = new_goods(writer, batch_id, code, output)
             batches.append(batch)
-            movements.append(movement)
-            with Refusals() as refused:
-                with refused.at():
-                    batch["attributes"] = check_attributes(output.attributes)
-                for place, alias in first_places(output.aliases):
-                    with refused.at("aliases", place):
-                        taken = named.setdefault((batch["material"], alias), batch["code"])
-                        if taken != batch["code"]:
-                            raise Refusal(ALIAS_TAKEN, alias=alias.value, batch=taken)
-                        aliases.append(new_alias(writer, batch["id"], batch["material"], alias))
+            movements.append(_movement(process, batch, output))
+        for place, alias in first_places(output.aliases):
+            with refusals.at("outputs", index, "aliases", place):
+                taken = named.setdefault((output.material, alias), code)
+                if taken != code:
+                    raise Refusal(ALIAS_TAKEN, alias=alias.value, batch=taken)
+                aliases.append(new_alias(writer, batch_id, output.material, alias))
     outcome: Outcome = {"batches": batches, "movements": movements}
     if aliases:
         outcome["aliases"] = aliases
     return outcome
 
 
-def _made(writer: PlantLedgerWriter, process: int, output: Output) -> tuple[BatchStatement, Movement]:
-    """Return the batch of an output without attributes and aliases, and the movement that puts it on stock."""
-    material = material_named(writer, output.material)
-    with within("quantity"):
-        quantity = writer.quantity(output.amount, output.unit, material.code, material.unit)
-    batch_id, code = writer.new_node(), writer.new_batch_code()
-    produced_at = check_produced(writer, output.produced_at)
-    batch = new_batch(writer, batch_id, code, material, made=quantity.amount, produced_at=produced_at)
-    if output.expires_on is not None:
-        batch["expires_on"] = output.expires_on.isoformat()
-    if output.grade is not None:
-        batch["grade"] = check_grade(output.grade)
+def _movement(process: int, batch: BatchStatement, output: Output) -> Movement:
+    """Return the movement that puts a new batch on stock."""
     movement: Movement = {
-        "batch": batch_id,
-        "amount": quantity.amount,
-        "unit": material.unit,
+        "batch": batch["id"],
+        "amount": batch["made"],
+        "unit": batch["unit"],
         "taken_from": f"process:{process}",
         "put_in": f"stock:{output.location}",
         "use": output.use.value,
     }
-    if output.unit != material.unit:
+    if output.unit != batch["unit"]:
         movement["entered"] = f"{output.amount.strip()} {output.unit}"
-    return batch, movement
-
-
-def check_locations(
-    writer: PlantLedgerWriter, refusals: Refusals, **lists: Sequence[Output | Addition | StockLine]
-) -> None:
-    """Collect the Refusal of every line whose location is not defined; the keywords name the lists in the input."""
-    for name, lines in lists.items():
-        for index, line in enumerate(lines):
-            with refusals.at(name, index):
-                writer.check_location(line.location)
+    return movement
 
 
 def _add(
-    writer: PlantLedgerWriter, process: int, additions: Sequence[Addition], payload: Outcome, refusals: Refusals
+    writer: PlantLedgerWriter,
+    run: ProcessFacts | None,
+    additions: Sequence[Addition],
+    payload: Outcome,
+    refusals: Refusals,
 ) -> None:
-    made_here = {
-        edge.batch
-        for edge in process_records.outputs(writer.session, writer.call.plant, process)
-        if edge.use != "RETURNED"
-    }
+    """Add more of batches that the process record made, which cannot be checked where it is not known."""
+    edges = () if run is None else process_records.outputs(writer.session, writer.call.plant, run.id)
+    made_here = {edge.batch for edge in edges if edge.use != "RETURNED"}
+
+    def check_made(one: Goods) -> None:
+        if run is not None and one.id not in made_here:
+            raise Refusal(BATCH_OF_OTHER_PROCESS, batch=one.code, process=run.id)
+
     goods: dict[str, Goods] = {}
     made: dict[str, int] = {}
     for index, line in enumerate(additions):
         with refusals.at("additions", index):
-            one = goods.get(line.batch)
-            if one is None:
-                one = goods[line.batch] = writer.batch(line.batch)
-            with within("batchCode"):
-                if one.id not in made_here:
-                    raise Refusal(BATCH_OF_OTHER_PROCESS, batch=one.code, process=process)
-            micro, entered = in_unit(writer, one, line.amount, line.unit)
+            given = StockLine(line.batch, line.amount, line.unit, line.location)
+            one, micro, entered = read_line(writer, given, writer.batch, check=check_made)
+            goods[one.code] = one
             with within("quantity"):
                 made[one.code] = check_total(made.get(one.code, one.made) + micro)
-            movement = moved(one, micro, f"process:{process}", f"stock:{line.location}", MaterialUse(line.use))
+            if run is None:
+                continue
+            movement = moved(one, micro, f"process:{run.id}", f"stock:{line.location}", MaterialUse(line.use))
             if entered is not None:
                 movement["entered"] = entered
             payload["movements"].append(movement)
@@ -180,18 +160,19 @@ def _add(
 
 
 def _returned(
-    writer: PlantLedgerWriter, process: int, returns: Sequence[StockLine], refusals: Refusals
+    writer: PlantLedgerWriter, run: ProcessFacts | None, returns: Sequence[StockLine], refusals: Refusals
 ) -> list[Movement]:
-    left = process_records.left_over(writer.session, writer.call.plant, process)
+    left = {} if run is None else dict(process_records.left_over(writer.session, writer.call.plant, run.id))
     movements = []
     for index, line in enumerate(returns):
         with refusals.at("returns", index):
-            one = writer.batch(line.batch)
-            micro, entered = in_unit(writer, one, line.amount, line.unit)
+            one, micro, entered = read_line(writer, line, writer.batch)
+            if run is None:
+                continue
             with within("quantity"):
                 _check_left(one, left.get(one.id, 0), micro)
             left[one.id] -= micro
-            movement = moved(one, micro, f"process:{process}", f"stock:{line.location}", MaterialUse.RETURNED)
+            movement = moved(one, micro, f"process:{run.id}", f"stock:{line.location}", MaterialUse.RETURNED)
             if entered is not None:
                 movement["entered"] = entered
             movements.append(movement)

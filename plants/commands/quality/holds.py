@@ -8,6 +8,7 @@ from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.quality.events import BATCH_QUARANTINED
 from plants.rules.quality.holds import HoldKind
+from plants.rules.values.refusals import Refusals
 
 
 @stable_name("Quarantine")
@@ -26,7 +27,9 @@ def quarantine_batch(writer: PlantLedgerWriter, order: Quarantine) -> Entry:
 
     The hold's id is the index of the entry. Only an approved release lifts it.
     """
-    goods = writer.batch(order.batch)
-    writer.reason = check_reason(order.reason)
+    with Refusals() as refusals:
+        goods = refusals.value(writer.batch, order.batch)
+        writer.reason = refusals.value(check_reason, order.reason)
+    assert goods is not None
     payload: Outcome = {"holds": [{"batch": goods.id, "kind": order.kind, "reason": order.reason}]}
     return writer.record(BATCH_QUARANTINED, goods.code, payload)

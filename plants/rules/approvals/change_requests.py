@@ -152,8 +152,7 @@ def check_decidable(proposal: Proposal, *, decider: str, level: ChangeLevel, con
     """Raise the Refusal that names why this person may not decide this content here and then, if they may not."""
     if proposal.state is not ChangeState.REQUESTED:
         raise Refusal(CHANGE_ALREADY_DECIDED, change=proposal.id, state=proposal.state)
-    if content != proposal.content:
-        raise Refusal(PROPOSAL_DIFFERS, change=proposal.id)
+    check_content(proposal, content)
     if level not in proposal.levels:
         levels = ", ".join(sorted(proposal.levels))
         raise Refusal(CHANGE_LEVEL_WRONG, change=proposal.id, levels=levels)
@@ -161,6 +160,12 @@ def check_decidable(proposal: Proposal, *, decider: str, level: ChangeLevel, con
         raise Refusal(CHANGE_OWN_REQUEST, change=proposal.id)
     if at > proposal.expires_at:
         raise Refusal(CHANGE_EXPIRED, change=proposal.id, expires_at=proposal.expires_at.isoformat())
+
+
+def check_content(proposal: Proposal, content: str) -> None:
+    """Raise Refusal unless the decider saw the content of the request."""
+    if content != proposal.content:
+        raise Refusal(PROPOSAL_DIFFERS, change=proposal.id)
 
 
 def check_fresh(proposal: Proposal, current_version: int) -> None:

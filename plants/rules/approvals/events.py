@@ -6,7 +6,7 @@ made and decided anew.
 
 from typing import Final, TypedDict
 
-from plants.rules.ledger.events import Event, LedgerKind
+from plants.rules.ledger.events import Event, LedgerKind, Subject
 from plants.rules.ledger.payloads import Outcome
 
 
@@ -54,16 +54,24 @@ CHANGE_REQUESTED: Final = Event(
     "ChangeRequested",
     ChangeRequested,
     "A user asked for a gated change of exactly this version of a batch.",
+    about=Subject.CHANGE_REQUEST,
     rebased=False,
 )
 CHANGE_DECIDED: Final = Event(
     "ChangeDecided",
     ChangeDecided,
     "A user other than the requester approved or rejected a change request, at the plant or at headquarters.",
+    about=Subject.CHANGE_REQUEST,
     ledgers=frozenset({LedgerKind.PLANT, LedgerKind.DIRECTIVES}),
     rebased=False,
 )
-CHANGE_APPLIED: Final = Event("ChangeApplied", ChangeApplied, "An approved change took effect.", rebased=False)
+CHANGE_APPLIED: Final = Event(
+    "ChangeApplied", ChangeApplied, "An approved change took effect.", about=Subject.CHANGE_REQUEST, rebased=False
+)
 CHANGE_REFUSED: Final = Event(
-    "ChangeRefused", ChangeRefused, "An approved change could not be applied; the entry says why.", rebased=False
+    "ChangeRefused",
+    ChangeRefused,
+    "An approved change could not be applied; the entry says why.",
+    about=Subject.CHANGE_REQUEST,
+    rebased=False,
 )

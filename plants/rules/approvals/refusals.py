@@ -22,7 +22,7 @@ CHANGE_LEVEL_WRONG: Final = refusal(
     "CHANGE_LEVEL_WRONG",
     "Change request {change} cannot be decided here. It is decided at: {levels}.",
     change=CHANGE,
-    levels="Levels at which it may be decided.",
+    levels=Datum("Levels at which it may be decided. There are at most two.", DatumKind.CHANGE_LEVELS),
 )
 CHANGE_OWN_REQUEST: Final = refusal(
     "CHANGE_OWN_REQUEST",

@@ -2,7 +2,7 @@
 
 from typing import Final, NotRequired
 
-from plants.rules.ledger.events import Event
+from plants.rules.ledger.events import Event, Subject
 from plants.rules.ledger.payloads import Outcome
 
 
@@ -14,5 +14,5 @@ class EntryCorrected(Outcome):
 
 
 ENTRY_CORRECTED: Final = Event(
-    "EntryCorrected", EntryCorrected, "An earlier entry was wrong; this one reverses its effects."
+    "EntryCorrected", EntryCorrected, "An earlier entry was wrong; this one reverses its effects.", about=Subject.ENTRY
 )

@@ -2,7 +2,7 @@
 
 from typing import Any, Final, NotRequired, TypedDict
 
-from plants.rules.ledger.events import Event, LedgerKind
+from plants.rules.ledger.events import Event, LedgerKind, Subject
 from plants.rules.ledger.payloads import DirectedBatch, WaitingHold
 
 
@@ -71,32 +71,46 @@ class DirectiveRejected(DirectiveAnswer):
 _SENT: Final = frozenset({LedgerKind.DIRECTIVES})
 
 MASTER_DIRECTED: Final = Event(
-    "MasterDirected", MasterDirected, "Headquarters defined master data for a plant.", ledgers=_SENT
+    "MasterDirected",
+    MasterDirected,
+    "Headquarters defined master data for a plant.",
+    about=Subject.DEFINITION,
+    ledgers=_SENT,
 )
 MASTER_CHANGE_DIRECTED: Final = Event(
     "MasterChangeDirected",
     MasterChangeDirected,
     "Headquarters defined master data for a plant, or changed some fields of it.",
+    about=Subject.DEFINITION,
     ledgers=_SENT,
 )
 HOLD_DIRECTED: Final = Event(
-    "HoldDirected", HoldDirected, "Headquarters placed a hold on a plant's goods of a batch.", ledgers=_SENT
+    "HoldDirected",
+    HoldDirected,
+    "Headquarters placed a hold on a plant's goods of a batch.",
+    about=Subject.BATCH,
+    ledgers=_SENT,
 )
 RECALL_DIRECTED: Final = Event(
     "RecallDirected",
     RecallDirected,
     "Headquarters placed holds on a plant's goods of several batches for one reason.",
+    about=Subject.DIRECTIVE,
     ledgers=_SENT,
 )
 RELEASE_DIRECTED: Final = Event(
     "ReleaseDirected",
     ReleaseDirected,
     "Headquarters lifted a hold or recall of its own, for all batches that it covers.",
+    about=Subject.DIRECTIVE,
     ledgers=_SENT,
 )
-DIRECTIVE_APPLIED: Final = Event("DirectiveApplied", DirectiveApplied, "The plant did what a directive asks.")
+DIRECTIVE_APPLIED: Final = Event(
+    "DirectiveApplied", DirectiveApplied, "The plant did what a directive asks.", about=Subject.DIRECTIVE
+)
 DIRECTIVE_REJECTED: Final = Event(
     "DirectiveRejected",
     DirectiveRejected,
     "The plant could not do what a directive asks; its holds may wait for their batch.",
+    about=Subject.DIRECTIVE,
 )

@@ -11,8 +11,9 @@ from plants.rules.epcis.event_forms import EpcisEvent, EpcisQuantity
 from plants.rules.epcis.fields import read_instant
 from plants.rules.epcis.identifiers import Kind, identity, kind_of, lot_number_of, product_of, short_codes
 from plants.rules.epcis.sites import Site, site_of
-from plants.rules.epcis.steps import AliasScheme, NewBatch, StepAlias
+from plants.rules.epcis.steps import NewBatch, StepAlias
 from plants.rules.epcis.vocabulary import last_word
+from plants.rules.inventory.aliases import EpcisScheme
 from plants.rules.values.quantities import MICRO, UNITS, Quantity, convert
 from plants.rules.values.refusals import Refusal
 
@@ -113,7 +114,7 @@ class Lots:
         self.by_key[key] = Lot(key, product, self._codes[product], unit)
         return self.by_key[key]
 
-    def _name(self, lot: Lot, scheme: AliasScheme, value: str | None, event: EpcisEvent) -> None:
+    def _name(self, lot: Lot, scheme: EpcisScheme, value: str | None, event: EpcisEvent) -> None:
         alias = StepAlias(scheme, self.issuer(site_of(event)), value) if value else None
         if alias is not None and alias not in lot.aliases:
             lot.aliases.append(alias)

@@ -7,10 +7,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypedDict
 
+from plants.rules.inventory.aliases import EpcisScheme
+
 if TYPE_CHECKING:
     from plants.rules.epcis.sites import Site
 
-AliasScheme = Literal["EPC_CLASS", "EPC", "LOT_NUMBER", "HANDLING_UNIT"]
 ALIASES_PER_STEP_MAX = 100
 
 
@@ -18,7 +19,7 @@ ALIASES_PER_STEP_MAX = 100
 class StepAlias:
     """Another name of a batch and who issued it: a party of the document, or a site where no party is known."""
 
-    scheme: AliasScheme
+    scheme: EpcisScheme
     issuer: str
     value: str
 

@@ -16,6 +16,12 @@ Link = tuple[int, int, str]
 
 RETURNED = "RETURNED"
 """The use of goods that came back from a process record unused: listed with a trace, never walked over."""
+TRANSFERRED = "TRANSFERRED"
+"""The use of goods that changed plants: listed with a trace, never walked over.
+
+Goods on one truck are not made of each other, and a batch is the same node on both sides.
+"""
+NOT_WALKED = frozenset({RETURNED, TRANSFERRED})
 
 
 class TraceDirection(DescribedEnum):
@@ -31,7 +37,7 @@ class TraceDirection(DescribedEnum):
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """The nodes that a walk reaches, seeds included, and the edges that belong to it."""
+    """The nodes that a walk reaches, seeds included, and the edges that belong to it, without transfers."""
 
     nodes: frozenset[int]
     links: tuple[Link, ...]
@@ -49,7 +55,8 @@ def walk(links: Collection[Link], seeds: Iterable[int], direction: TraceDirectio
     """Return everything reached from the seeds, however far, and the edges between: the definition of a trace.
 
     Forward, the edges are all that leave a reached node; backward, all that enter one. Goods that were returned unused
-    lead nowhere, and their edge belongs to the walk when both its ends do. Both directions is the union of the two.
+    lead nowhere, and their edge belongs to the walk when both its ends do. Transfers lead nowhere and belong to no
+    walk: `moves` lists them for the batches reached. Both directions is the union of the two.
     """
     if direction is TraceDirection.BOTH:
         backward, forward = (walk(links, seeds, one) for one in (TraceDirection.BACKWARD, TraceDirection.FORWARD))
@@ -60,8 +67,20 @@ def walk(links: Collection[Link], seeds: Iterable[int], direction: TraceDirectio
 
 
 def belonging(links: Iterable[Link], nodes: Collection[int], near: int) -> list[Link]:
-    """Return the edges whose near end (0 source, 1 target) was reached, without what was returned to elsewhere."""
-    return [link for link in links if link[near] in nodes and (link[2] != RETURNED or link[1 - near] in nodes)]
+    """Return the edges whose near end (0 source, 1 target) was reached.
+
+    Transfers, and goods that were returned to a node elsewhere, are left out.
+    """
+    return [
+        link
+        for link in links
+        if link[near] in nodes and (link[2] not in NOT_WALKED or (link[2] == RETURNED and link[1 - near] in nodes))
+    ]
+
+
+def moves(links: Iterable[Link], batches: Collection[int]) -> list[Link]:
+    """Return the edges by which these batches left for, or came from, another plant."""
+    return [link for link in links if link[2] == TRANSFERRED and (link[0] in batches or link[1] in batches)]
 
 
 def both(backward: Iterable[Link], forward: Collection[Link]) -> tuple[Link, ...]:
@@ -79,7 +98,7 @@ def distances(
     """
     following: dict[int, list[int]] = defaultdict(list)
     for source, target, use in links:
-        if use != RETURNED:
+        if use not in NOT_WALKED:
             following[source if forward else target].append(target if forward else source)
     reached = dict.fromkeys(batches, 0)
     frontier, waiting, hops = list(reached), list(processes), 0
@@ -97,7 +116,7 @@ def distances(
 
 def paths_between(links: Iterable[Link], start: int, goal: int, limit: int) -> Paths:
     """Return up to `limit` paths from start to goal that visit no node twice, shortest first."""
-    usable = [link for link in links if link[2] != RETURNED]
+    usable = [link for link in links if link[2] not in NOT_WALKED]
     remaining = distances(usable, (goal,), (), forward=False)
     following: dict[int, list[int]] = defaultdict(list)
     for source, target in sorted({link[:2] for link in usable}):
@@ -155,8 +174,6 @@ def contribution_bounds(
     outputs: dict[int, list[Amount]] = defaultdict(list)
     runs = dict.fromkeys(order)
     for amount in amounts:
-        if amount.use == "TRANSFERRED":
-            continue  # The goods stay the same batch.
         if amount.target in runs:
             inputs[amount.target].append(amount)
         else:

@@ -2,7 +2,7 @@
 
 from typing import Final, TypedDict
 
-from plants.rules.ledger.events import Event, LedgerKind
+from plants.rules.ledger.events import Event, LedgerKind, Subject
 
 
 class HubOpened(TypedDict):
@@ -67,26 +67,40 @@ class PlantReadmitted(TypedDict):
 _AT_HUB: Final = frozenset({LedgerKind.HUB})
 
 HUB_OPENED: Final = Event(
-    "HubOpened", HubOpened, "The first entry of the hub's ledger; it states the identity of the group.", ledgers=_AT_HUB
+    "HubOpened",
+    HubOpened,
+    "The first entry of the hub's ledger; it states the identity of the group.",
+    about=Subject.LEDGER,
+    ledgers=_AT_HUB,
 )
 PLANT_ENROLLED: Final = Event(
     "PlantEnrolled",
     PlantEnrolled,
     "A plant joined the group; its number, code and public keys are registered.",
+    about=Subject.PLANT,
     ledgers=_AT_HUB,
 )
 ASSERTION_KEY_ROTATED: Final = Event(
-    "AssertionKeyRotated", AssertionKeyRotated, "A plant signs in at the hub with another key.", ledgers=_AT_HUB
+    "AssertionKeyRotated",
+    AssertionKeyRotated,
+    "A plant signs in at the hub with another key.",
+    about=Subject.PLANT,
+    ledgers=_AT_HUB,
 )
 PLANT_LEDGER_KEY_ROTATED: Final = Event(
-    "PlantLedgerKeyRotated", PlantLedgerKeyRotated, "The hub accepts another key for a plant's ledger.", ledgers=_AT_HUB
+    "PlantLedgerKeyRotated",
+    PlantLedgerKeyRotated,
+    "The hub accepts another key for a plant's ledger.",
+    about=Subject.PLANT,
+    ledgers=_AT_HUB,
 )
 PLANT_REVOKED: Final = Event(
     "PlantRevoked",
     PlantRevoked,
     "The hub no longer trusts a plant's keys, except for the entries that it has.",
+    about=Subject.PLANT,
     ledgers=_AT_HUB,
 )
 PLANT_READMITTED: Final = Event(
-    "PlantReadmitted", PlantReadmitted, "A revoked plant continues with new keys.", ledgers=_AT_HUB
+    "PlantReadmitted", PlantReadmitted, "A revoked plant continues with new keys.", about=Subject.PLANT, ledgers=_AT_HUB
 )

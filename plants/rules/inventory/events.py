@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from plants.rules.ledger.events import Event
+from plants.rules.ledger.events import Event, Subject
 from plants.rules.ledger.payloads import Outcome
 
 
@@ -15,15 +15,23 @@ BATCH_RECEIVED: Final = Event(
     "BatchReceived",
     BatchReceived,
     "Goods came in from a supplier, or began at the plant, and became a new batch.",
+    about=Subject.BATCH,
     correctable=True,
 )
-BATCH_ALIASED: Final = Event("BatchAliased", Outcome, "Aliases of a batch were added or ended.", correctable=True)
+BATCH_ALIASED: Final = Event(
+    "BatchAliased", Outcome, "Aliases of a batch were added or ended.", about=Subject.BATCH, correctable=True
+)
 BATCH_MOVED: Final = Event(
-    "BatchMoved", Outcome, "Goods of a batch were moved from one location of the plant to another.", correctable=True
+    "BatchMoved",
+    Outcome,
+    "Goods of a batch were moved from one location of the plant to another.",
+    about=Subject.BATCH,
+    correctable=True,
 )
 STOCK_ADJUSTED: Final = Event(
     "StockAdjusted",
     Outcome,
     "The quantity on hand was set to a counted one, within the tolerance for counts.",
+    about=Subject.BATCH,
     correctable=True,
 )

@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Any, Final, Generic, NotRequired, TypedDict, TypeVar, cast
 
 from plants.rules.identification.codes import HUB
@@ -58,6 +59,33 @@ def kind_of(log_id: int) -> LedgerKind:
     return LedgerKind.PLANT if log_id > HUB else LedgerKind.DIRECTIVES
 
 
+class Subject(Enum):
+    """Kind of thing that an event is about. Where entries say by their key which one, the value is the kind of its id.
+
+    DEFINITION is the kind of master data that the payload names. DIRECTIVE, CHANGE_REQUEST and ENTRY are named by a
+    position: a directive, a change request, and another entry, with the thing that it is about. LEDGER is no thing.
+    The events of a HOLD are about its batch.
+    """
+
+    BATCH = "batch"
+    PROCESS_RECORD = "process"
+    SHIPMENT = "shipment"
+    TRANSFER = "transfer"
+    PLANT = "plant"
+    MATERIAL = "material"
+    UNIT = "unit"
+    SUPPLIER = "supplier"
+    CUSTOMER = "customer"
+    LOCATION = "location"
+    EQUIPMENT = "equipment"
+    DEFINITION = "definition"
+    HOLD = "hold"
+    CHANGE_REQUEST = "change"
+    DIRECTIVE = "directive"
+    ENTRY = "entry"
+    LEDGER = "ledger"
+
+
 PLANTS_OWN: Final = frozenset({LedgerKind.PLANT})
 
 
@@ -65,11 +93,12 @@ PLANTS_OWN: Final = frozenset({LedgerKind.PLANT})
 class Event(Generic[P]):
     """The declaration of an event type; it is in the `events` module of its area.
 
-    `name` is the `type` of its entries. `description` is one sentence for readers of ledgers. Only the newest version
-    is written: `version`, with a `payload` of this form. `steps` has, by number, the step from an older version to the
-    next; VERSIONS_UNDERSTOOD of them are required. `ledgers` are the kinds of ledgers that the event may be appended
-    to. A `correctable` event can be taken back by EntryCorrected; definitions are replaced by new ones instead, and
-    holds end by a release. A `rebased` event is appended again when its ledger is rebased.
+    `name` is the `type` of its entries. `description` is one sentence for readers of ledgers. `about` is the kind of
+    thing that its entries are about. Only the newest version is written: `version`, with a `payload` of this form.
+    `steps` has, by number, the step from an older version to the next; VERSIONS_UNDERSTOOD of them are required.
+    `ledgers` are the kinds of ledgers that the event may be appended to. A `correctable` event can be taken back by
+    EntryCorrected; definitions are replaced by new ones instead, and holds end by a release. A `rebased` event is
+    appended again when its ledger is rebased.
 
     `plants.store.projection.registry` finds the declarations. The projector is in the store's `projectors` module of
     the same area.
@@ -78,6 +107,7 @@ class Event(Generic[P]):
     name: str
     payload: type[P]
     description: str
+    about: Subject
     version: int = 1
     steps: Mapping[int, Step] = field(default_factory=dict)
     ledgers: frozenset[LedgerKind] = PLANTS_OWN

@@ -2,7 +2,7 @@
 
 from typing import Final, TypedDict
 
-from plants.rules.ledger.events import Event
+from plants.rules.ledger.events import Event, Subject
 from plants.rules.ledger.payloads import BatchStatement, Outcome
 
 
@@ -39,11 +39,15 @@ TRANSFER_DISPATCHED: Final = Event(
     "TransferDispatched",
     TransferDispatched,
     "Goods left for another plant; the label of the transfer carries this entry.",
+    about=Subject.TRANSFER,
 )
 TRANSFER_RECEIVED: Final = Event(
     "TransferReceived",
     TransferReceived,
     "Goods of a transfer came in, with the dispatched and the received quantity of each batch.",
+    about=Subject.TRANSFER,
     correctable=True,
 )
-BATCH_SHIPPED: Final = Event("BatchShipped", Outcome, "Goods left stock for a customer.", correctable=True)
+BATCH_SHIPPED: Final = Event(
+    "BatchShipped", Outcome, "Goods left stock for a customer.", about=Subject.SHIPMENT, correctable=True
+)

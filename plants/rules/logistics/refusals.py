@@ -42,6 +42,5 @@ TRANSFER_NOT_FOR_THIS_PLANT: Final = refusal(
 TRANSFER_RECEIVED: Final = refusal(
     "TRANSFER_RECEIVED",
     "This transfer was already received here. Nothing was changed again.",
-    type_name="TransferAlreadyReceived",
     transfer=TRANSFER,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, TypedDict
 
-from plants.rules.ledger.events import Event
+from plants.rules.ledger.events import Event, Subject
 from plants.rules.materials.definitions import MasterKind
 
 
@@ -42,26 +42,40 @@ PLANT_OPENED: Final = Event(
     "PlantOpened",
     PlantOpened,
     "The first entry of a plant's ledger; it states the plant's number, code, name and time zone.",
+    about=Subject.PLANT,
 )
 MATERIAL_DEFINED: Final = Event(
     "MaterialDefined",
     MaterialDefined,
     "A material was defined; a later definition of the same code replaces the whole one.",
+    about=Subject.MATERIAL,
 )
-UNIT_DEFINED: Final = Event("UnitDefined", UnitDefined, "A unit of measure was defined as a multiple of a known unit.")
+UNIT_DEFINED: Final = Event(
+    "UnitDefined", UnitDefined, "A unit of measure was defined as a multiple of a known unit.", about=Subject.UNIT
+)
 SUPPLIER_DEFINED: Final = Event(
-    "SupplierDefined", MasterDefined, "A supplier was defined; a later definition of the same code replaces its name."
+    "SupplierDefined",
+    MasterDefined,
+    "A supplier was defined; a later definition of the same code replaces its name.",
+    about=Subject.SUPPLIER,
 )
 CUSTOMER_DEFINED: Final = Event(
-    "CustomerDefined", MasterDefined, "A customer was defined; a later definition of the same code replaces its name."
+    "CustomerDefined",
+    MasterDefined,
+    "A customer was defined; a later definition of the same code replaces its name.",
+    about=Subject.CUSTOMER,
 )
 LOCATION_DEFINED: Final = Event(
-    "LocationDefined", MasterDefined, "A location was defined; a later definition of the same code replaces its name."
+    "LocationDefined",
+    MasterDefined,
+    "A location was defined; a later definition of the same code replaces its name.",
+    about=Subject.LOCATION,
 )
 EQUIPMENT_DEFINED: Final = Event(
     "EquipmentDefined",
     MasterDefined,
     "A piece of equipment was defined; a later definition of the same code replaces its name.",
+    about=Subject.EQUIPMENT,
 )
 
 MASTER_DEFINED: Final[Mapping[MasterKind, Event[Any]]] = {

@@ -15,14 +15,18 @@ class SaveState(DescribedEnum):
 
     WAITING = "WAITING", "No row has been run yet."
     RUNNING = "RUNNING", "Some rows have a result. The others follow, also after the node was restarted."
-    DONE = "DONE", "Every row has a result."
-    STOPPED = "STOPPED", "The node refused to go on, for a reason that concerns no single row."
+    DONE = "DONE", "Every row has an outcome."
+    STOPPED = (
+        "STOPPED",
+        "The node refused to go on, for a reason that concerns no single row. The other rows are not run.",
+    )
 
 
 class RowOutcome(DescribedEnum):
     """Outcome of a row."""
 
-    RECORDED = "RECORDED", "The row was saved by an entry of the ledger."
+    RECORDED = "RECORDED", "The row was saved by an entry of the ledger. In a validation, it would be saved."
     UNCHANGED = "UNCHANGED", "The definition was already as the row gives it, so nothing was recorded."
     REFUSED = "REFUSED", "The row was refused and nothing of it was saved."
     REJECTED = "REJECTED", "The row was in order. It was not saved, because another row was refused."
+    NOT_RUN = "NOT_RUN", "The job was stopped before this row."

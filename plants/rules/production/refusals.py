@@ -21,8 +21,7 @@ MATERIAL_DIFFERS: Final = refusal(
 )
 PROCESS_CLOSED: Final = refusal(
     "PROCESS_CLOSED",
-    "This process record is closed. Open a new one or correct the closing entry.",
-    type_name="ProcessAlreadyClosed",
+    "This process record is closed. Open a new one. If it was closed by mistake, correct the entry that closed it.",
     process=Datum("Id of the process record.", DatumKind.PROCESS, "process_id"),
 )
 PROCESS_UNKNOWN: Final = refusal(

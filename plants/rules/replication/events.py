@@ -2,7 +2,7 @@
 
 from typing import Any, Final, Literal, TypedDict
 
-from plants.rules.ledger.events import Event, LedgerKind
+from plants.rules.ledger.events import Event, LedgerKind, Subject
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.replication.conflict_kinds import ConflictKind
 
@@ -116,44 +116,60 @@ ENTRY_SKIPPED: Final = Event(
     "EntrySkipped",
     EntrySkipped,
     "An operator decided that the hub never applies an entry of a plant's ledger.",
+    about=Subject.ENTRY,
     ledgers=_AT_HUB,
 )
 ENTRY_RETRIED: Final = Event(
-    "EntryRetried", EntryRetried, "An operator had the hub retry an entry that it could not apply.", ledgers=_AT_HUB
+    "EntryRetried",
+    EntryRetried,
+    "An operator had the hub retry an entry that it could not apply.",
+    about=Subject.ENTRY,
+    ledgers=_AT_HUB,
 )
 CHECKPOINTS_WITNESSED: Final = Event(
     "CheckpointsWitnessed",
     CheckpointsWitnessed,
     "The hub cosigned checkpoints of plants' ledgers; a checkpoint of its own ledger covers them.",
+    about=Subject.LEDGER,
     ledgers=_AT_HUB,
 )
 PLANT_RESTORED: Final = Event(
     "PlantRestored",
     PlantRestored,
     "The plant's store was restored from a backup; number series continue above every number that may be printed.",
+    about=Subject.LEDGER,
 )
 HUB_REGRESSED: Final = Event(
     "HubRegressed",
     HubRegressed,
     "The hub had fewer entries of this ledger than it acknowledged; the plant sends them again.",
+    about=Subject.LEDGER,
 )
 LEDGER_REBASED: Final = Event(
     "LedgerRebased",
     LedgerRebased,
     "The plant adopted the hub's entries from a position on and appended its own again, or disputed them.",
+    about=Subject.LEDGER,
 )
 ENTRY_DISPUTED: Final = Event(
     "EntryDisputed",
     EntryDisputed,
     "An entry of the plant conflicts with adopted ones; it is kept whole and not applied.",
+    about=Subject.ENTRY,
 )
-DISPUTE_SETTLED: Final = Event("DisputeSettled", DisputeSettled, "An operator settled a conflicting entry.")
+DISPUTE_SETTLED: Final = Event(
+    "DisputeSettled", DisputeSettled, "An operator settled a conflicting entry.", about=Subject.ENTRY
+)
 BODIES_PRUNED: Final = Event(
-    "BodiesPruned", BodiesPruned, "The plant deleted its own copies of old entry bodies; hub and archive keep them."
+    "BodiesPruned",
+    BodiesPruned,
+    "The plant deleted its own copies of old entry bodies; hub and archive keep them.",
+    about=Subject.LEDGER,
 )
 LEDGER_KEY_ROTATED: Final = Event(
     "LedgerKeyRotated",
     LedgerKeyRotated,
     "Another key signs the checkpoints of this ledger from the next entry on.",
+    about=Subject.LEDGER,
     ledgers=frozenset({LedgerKind.PLANT, LedgerKind.HUB}),
 )

@@ -9,7 +9,6 @@ DISPUTE: Final = Datum("Index of the conflicting entry.", DatumKind.INTEGER, "di
 DISPUTE_SETTLED: Final = refusal(
     "DISPUTE_SETTLED",
     "Conflicting entry {dispute} was settled already. Nothing was changed again.",
-    type_name="DisputeAlreadySettled",
     dispute=DISPUTE,
 )
 DISPUTE_UNKNOWN: Final = refusal(

@@ -70,6 +70,14 @@ class Quantity:
         return format_micro(self.micro)
 
 
+def exact_size(unit: str, target: str) -> Fraction | None:
+    """Return how many target units a unit is, or None unless both are built in and measure the same."""
+    source, goal = UNITS.get(unit), UNITS.get(target)
+    if source is None or goal is None or source.dimension != goal.dimension:
+        return None
+    return source.factor / goal.factor
+
+
 def format_micro(micro: int) -> str:
     """Return millionths as the shortest plain decimal string: 1500000 is "1.5"."""
     sign = "-" if micro < 0 else ""
@@ -113,8 +121,12 @@ def read_amount(amount: str | Decimal) -> int:
 
 def read_count(amount: str | Decimal) -> int:
     """Return a counted amount as millionths, zero or more; raises Refusal as `read_amount` does."""
-    text = str(amount).strip()
-    return 0 if ZERO_PATTERN.fullmatch(text) else read_amount(amount)
+    return 0 if is_zero(amount) else read_amount(amount)
+
+
+def is_zero(amount: str | Decimal) -> bool:
+    """Return True for a notation of zero."""
+    return ZERO_PATTERN.fullmatch(str(amount).strip()) is not None
 
 
 def convert(quantity: Quantity, target: str, *, units: Mapping[str, Unit], factors: Mapping[str, Fraction]) -> Quantity:
@@ -126,10 +138,8 @@ def convert(quantity: Quantity, target: str, *, units: Mapping[str, Unit], facto
     """
     if quantity.unit == target:
         return quantity
-    factor = factors.get(quantity.unit)
-    if factor is None:
-        with within("unit"):
-            factor = _factor(quantity.unit, target, units)
+    with within("unit"):
+        factor = unit_factor(quantity.unit, target, units=units, factors=factors)
     micro = round(quantity.micro * factor)
     with within("amount"):
         if micro == 0:
@@ -139,10 +149,18 @@ def convert(quantity: Quantity, target: str, *, units: Mapping[str, Unit], facto
     return Quantity(micro, target)
 
 
-def _factor(unit: str, target: str, units: Mapping[str, Unit]) -> Fraction:
-    for code in (unit, target):
-        if code not in units:
-            raise Refusal(UNIT_UNKNOWN, unit=code[:20], known=KNOWN_UNITS)
+def check_unit(unit: str, units: Mapping[str, Unit]) -> None:
+    """Raise Refusal UNIT_UNKNOWN for a unit that is none of these."""
+    if unit not in units:
+        raise Refusal(UNIT_UNKNOWN, unit=unit[:20], known=KNOWN_UNITS)
+
+
+def unit_factor(unit: str, target: str, *, units: Mapping[str, Unit], factors: Mapping[str, Fraction]) -> Fraction:
+    """Return how many target units one unit is, or raise Refusal. `factors` goes before the general sizes."""
+    if unit in factors:
+        return factors[unit]
+    check_unit(unit, units)
+    check_unit(target, units)
     source, goal = units[unit], units[target]
     if source.dimension != goal.dimension:
         raise Refusal(UNIT_NOT_CONVERTIBLE, unit=source.code, target=goal.code)

@@ -3,12 +3,15 @@
 A refusal holds a code and data. `infra.messages.word` makes a text of it in the reader's language.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final, Self
+from typing import Final, ParamSpec, Protocol, Self, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class DatumKind(Enum):
@@ -26,6 +29,8 @@ class DatumKind(Enum):
     TRANSFER = auto()
     HOLD_KIND = auto()
     DISPOSITION = auto()
+    CHANGE_LEVELS = auto()
+    """Levels of decisions, separated by commas."""
     CHANGE_STATE = auto()
     QUANTITY = auto()
     """An amount in the unit that the datum `unit` of the same refusal names."""
@@ -56,29 +61,26 @@ class RefusalCode(str):
     A code or a key is never renamed or reused, because ledgers keep both. `{key}` in the text is replaced by the datum.
     """
 
-    __slots__ = ("data", "text", "type_name")
+    __slots__ = ("data", "text")
 
     text: str
     data: Mapping[str, Datum]
-    type_name: str
 
     @classmethod
-    def declare(cls, code: str, text: str, type_name: str, data: Mapping[str, Datum]) -> Self:
+    def declare(cls, code: str, text: str, data: Mapping[str, Datum]) -> Self:
         """Return a new code."""
         made = cls(code)
-        made.text, made.type_name, made.data = text, type_name, MappingProxyType(dict(data))
+        made.text, made.data = text, MappingProxyType(dict(data))
         return made
 
 
-def refusal(code: str, text: str, /, *, type_name: str | None = None, **data: Datum | str) -> RefusalCode:
+def refusal(code: str, text: str, /, **data: Datum | str) -> RefusalCode:
     """Declare a refusal with its data, in the order of its type's fields. A description alone declares a text.
 
-    `make messages` finds the calls, so code and text are literals. The type of BATCH_ON_HOLD is BatchOnHold;
-    `type_name` is for one whose type would have the name of an event.
+    `make messages` finds the calls, so code and text are literals.
     """
-    named = type_name or "".join(word.capitalize() for word in code.split("_"))
     declared = {key: Datum(one) if isinstance(one, str) else one for key, one in data.items()}
-    return RefusalCode.declare(code, text, named, declared)
+    return RefusalCode.declare(code, text, declared)
 
 
 def term(kind: str, text: str) -> str:
@@ -119,11 +121,35 @@ def message(code: str, text: str) -> Message:
     return Message(code, text)
 
 
+def phrase(said: "Worded") -> Phrase:
+    """Return a declared message with its data as a phrase of a refusal."""
+    made = Phrase(said.text)
+    made.code, made.text, made.data = said.code, said.text, said.data
+    return made
+
+
+class Worded(Protocol):
+    """A declared message with its data."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def data(self) -> Mapping[str, object]: ...
+
+
 RULE_COUNT_MAX: Final = message("RULE_COUNT_MAX", "at most {limit}")
+RULE_FIELD_KNOWN: Final = message("RULE_FIELD_KNOWN", "a field of {type}")
+RULE_FIELD_REQUIRED: Final = message("RULE_FIELD_REQUIRED", "a value, because the field is required")
 RULE_LENGTH_MAX: Final = message("RULE_LENGTH_MAX", "at most {limit} characters")
 RULE_NOT_AFTER: Final = message("RULE_NOT_AFTER", "at or before {at}")
+RULE_ONE_COMMAND: Final = message("RULE_ONE_COMMAND", "an object with the input of exactly one mutation")
+RULE_ONE_OF: Final = message("RULE_ONE_OF", "one of {values}")
 RULE_PRINTABLE: Final = message("RULE_PRINTABLE", "1-{length_max} characters, printable")
 RULE_RANGE: Final = message("RULE_RANGE", "a whole number from {least} to {most}")
+
+RULE_TYPE: Final = message("RULE_TYPE", "a value of the type {type}")
 
 
 class Refusal(Exception):
@@ -209,6 +235,16 @@ class Refusals:
         """Keep the refusals that the block raises, at this place in the input, and go on after the block."""
         return _Kept(self._found, path)
 
+    def value(self, read: Callable[P, T], /, *given: P.args, **named: P.kwargs) -> T | None:
+        """Return what `read` returns, or keep its refusals and return None."""
+        with self.at():
+            return read(*given, **named)
+        return None
+
+    def __bool__(self) -> bool:
+        """Return True if any refusal was collected."""
+        return bool(self._found)
+
     def raise_any(self) -> None:
         """Raise the first refusal with the others as `further`, at most FURTHER_MAX. Does nothing without any."""
         if self._found:
@@ -242,7 +278,13 @@ NOT_STATED: Final = "—"
 """Stands in a text for a datum that the refusal cannot know. In an answer such a datum is null."""
 
 CODE_SHOWN_MAX: Final = 40
-"""Characters of an unknown code that a refusal quotes."""
+"""Characters of a value of the request that a refusal quotes. An ellipsis replaces the rest."""
+
+
+def shortened(text: str) -> str:
+    """Return the beginning of a text, with an ellipsis where more follows."""
+    return text if len(text) <= CODE_SHOWN_MAX else f"{text[:CODE_SHOWN_MAX]}…"
+
 
 AMOUNT: Final = Datum("Amount in the request.", DatumKind.DECIMAL)
 BATCH: Final = Datum("Batch code.", DatumKind.BATCH_CODE, "batch_code")
@@ -288,7 +330,8 @@ DATE_INVALID: Final = refusal(
 )
 LINES_INVALID: Final = refusal(
     "LINES_INVALID",
-    "A list of 1 to {limit} items is needed, and this one has {count}. Send more than that in several requests.",
+    "A list of 1 to {limit} items is needed, and this one has {count}. Name at least one. Send more than {limit} in "
+    "several requests.",
     limit=Datum("Largest number of lines.", DatumKind.INTEGER, "lines_max"),
     count=Datum("Number of lines in the request.", DatumKind.INTEGER, "line_count"),
 )
@@ -325,6 +368,12 @@ UNIT_UNKNOWN: Final = refusal(
     "{unit} is not a known unit here. Use {known}.",
     unit=Datum("Unit in the request.", name="unit_code"),
     known=Datum("Units that are accepted here.", DatumKind.WORD, default=KNOWN_UNITS),
+)
+VALUE_INVALID: Final = refusal(
+    "VALUE_INVALID",
+    "“{value}” is not accepted here. Expected: {rule}",
+    value=Datum("Value in the request, or the name of an unknown field. It is shortened.", name="text"),
+    rule=Datum("Accepted values.", DatumKind.PHRASE),
 )
 
 TERMS: Final = (

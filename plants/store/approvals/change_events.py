@@ -1,11 +1,15 @@
 """The entries of ledgers that concern change requests, with the requests as they are now."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from sqlalchemy import Text, cast, literal, tuple_, union
+from sqlalchemy import select as sql_select
 from sqlmodel import col, select
 
 from infra.database import ReadSession
 from plants.rules.approvals.events import CHANGE_APPLIED, CHANGE_DECIDED, CHANGE_REFUSED, CHANGE_REQUESTED
+from plants.rules.ledger.events import Subject
 from plants.rules.values.scope import PlantScope
 from plants.store.approvals.change_requests import (
     Change,
@@ -14,10 +18,11 @@ from plants.store.approvals.change_requests import (
     ChangesFilter,
     changes_matching,
 )
-from plants.store.audit.history import logs_of
+from plants.store.audit.subjects import About, Positions, positions_of
 from plants.store.audit.tails import Span
 from plants.store.ledger.decoding import decode
 from plants.store.ledger.entries import LedgerEntry
+from plants.store.ledger.logs import logs_of
 
 EVENTS = (CHANGE_REQUESTED, CHANGE_DECIDED, CHANGE_APPLIED, CHANGE_REFUSED)
 ChangeEvent = tuple[int, ChangeRequestRow | None]
@@ -63,3 +68,25 @@ def _changes_of_pruned(reads: ReadSession, plant: int, entries: Sequence[LedgerE
     )
     ends = {idx: change for idx, change in reads.exec(closings) if idx is not None}
     return dict(reads.exec(decisions).all()) | ends
+
+
+@positions_of(Subject.CHANGE_REQUEST)
+def _change_requests(scope: PlantScope, things: Sequence[About]) -> Positions:
+    """Select the entries that made each request, decided on it, and applied or refused it."""
+    row, decision, separator = ChangeRequestRow, ChangeDecisionRow, literal("/")
+    named: tuple[Any, ...] = (
+        tuple_(col(row.plant_id), col(row.change_id)).in_([one.parts for one in things]),
+        col(row.plant_id).in_(scope),
+    )
+    decided = tuple_(col(decision.plant_id), col(decision.change_id)).in_([one.parts for one in things])
+    name = cast(col(row.plant_id), Text) + separator + cast(col(row.change_id), Text)
+    selections: tuple[Any, ...] = (
+        sql_select(name.label("name"), col(row.plant_id), col(row.change_id)).where(*named),
+        sql_select(name, col(row.plant_id), col(row.closed_idx)).where(*named, col(row.closed_idx).is_not(None)),
+        sql_select(
+            cast(col(decision.plant_id), Text) + separator + cast(col(decision.change_id), Text),
+            col(decision.log_id),
+            col(decision.idx),
+        ).where(decided, col(decision.plant_id).in_(scope)),
+    )
+    return union(*selections)

@@ -17,20 +17,25 @@ from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.instants import micros
 from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
-from plants.store.inventory.batches import Batch
+from plants.store.inventory.batches import Batch, batches_coded
 from plants.store.ledger.entries import INDEX_MAX
 from plants.store.materials.plants import plants_admitted
 from plants.store.sql.columns import PLANT, PROJECTION, big, key, text
 from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span, filtered
 from plants.store.sql.orders import Order
 from plants.store.sql.pages import Key, count, page
+from plants.store.sql.planning import indexed_unless
 
 
 class ChangeRequestRow(SQLModel, table=True):
     """A gated change as the plant that asked for it states it."""
 
     __tablename__ = "change_requests"
-    __table_args__ = (Index("change_requests_by_state", "plant_id", "state", "change_id"), PROJECTION)
+    __table_args__ = (
+        Index("change_requests_by_state", "plant_id", "state", "change_id"),
+        Index("change_requests_by_request", "requested_us", "plant_id", "change_id"),
+        PROJECTION,
+    )
 
     plant_id: int = key(PLANT)
     change_id: int = key()  # index of the entry that asked
@@ -189,7 +194,9 @@ def changes_matching(
 
 def _filtered(reads: ReadSession, scope: PlantScope, filters: ChangesFilter) -> SelectOfScalar[ChangeRequestRow]:
     row = ChangeRequestRow
-    found = select(row).where(col(row.plant_id).in_(plants_admitted(reads, scope, filters.plant)))
+    is_ordered = filters.order.field is ChangeRequestOrderField.REQUESTED_AT and filters.state is None
+    plant = indexed_unless(col(row.plant_id), ordered=is_ordered)
+    found = select(row).where(plant.in_(plants_admitted(reads, scope, filters.plant)))
     criteria = {
         row.kind: filters.kind,
         row.state: filters.state,
@@ -202,6 +209,5 @@ def _filtered(reads: ReadSession, scope: PlantScope, filters: ChangesFilter) -> 
         admitted = (levels.contains(one.value) for one in ChangeLevel if filters.levels.admits(one))
         found = found.where(or_(false(), *admitted))
     if filters.batch is not None:
-        named = filtered(select(Batch.id).where(col(Batch.plant_id).in_(scope)), {Batch.code: filters.batch})
-        found = found.where(col(row.batch_id).in_(named))
+        found = found.where(col(row.batch_id).in_(batches_coded(scope, filters.batch)))
     return found

@@ -1,23 +1,6 @@
 """Obstacles to the correction of an entry: an earlier correction, and later entries that build on it."""
 
-from sqlmodel import SQLModel
-
 from infra.database import Session
-from plants.store.sql.columns import PLANT, PROJECTION, big, key, text
-
-
-class CorrectionRow(SQLModel, table=True):
-    """An entry that was wrong, and the one that says so."""
-
-    __tablename__ = "corrections"
-    __table_args__ = PROJECTION
-
-    plant_id: int = key(PLANT)
-    entry_idx: int = key()
-    corrected_by: int = big()
-    wrong: str = text()
-    reason: str = text()
-
 
 SELECT_CORRECTION = "SELECT corrected_by FROM corrections WHERE plant_id = :plant AND entry_idx = :entry"
 # A corrected entry and its correction undo each other, so that neither builds on anything.

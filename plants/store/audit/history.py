@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import CompoundSelect, tuple_, union
-from sqlalchemy import select as sql_select
+from sqlalchemy import false, or_, tuple_
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -14,11 +13,12 @@ from plants.rules.identification.codes import HUB
 from plants.rules.ledger.events import LedgerKind, decode, kind_of
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.scope import PlantScope
-from plants.store.audit.corrections import CorrectionRow
-from plants.store.inventory.batches import Batch
-from plants.store.inventory.movements import MovementRow
+from plants.store.audit.subjects import About, positions_about
+from plants.store.ledger.corrected_entries import CorrectionRow
 from plants.store.ledger.entries import LedgerEntry, Log
+from plants.store.ledger.logs import logs_of
 from plants.store.materials.plants import narrowed, plants_admitted
+from plants.store.production.process_records import ProcessStatementRow
 from plants.store.sql import pages
 from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span, filtered
 from plants.store.sql.orders import Order
@@ -38,16 +38,12 @@ BY_POSITION: Final = Order(LedgerEntryOrderField.RECORDED)
 
 @dataclass(frozen=True, slots=True)
 class EntriesFilter:
-    """Criteria for entries, and their order. A field that is None does not filter. Times are microseconds.
-
-    `batch` is the code of a batch: its history has the entries under the code, and those that moved goods of it.
-    """
+    """Criteria for entries, and their order. A field that is None does not filter. Times are microseconds."""
 
     plant: CodeCriterion | None = None
     kind: MemberCriterion[LedgerKind] | None = None
     index: Span[int] | None = None
-    key: CodeCriterion | None = None
-    batch: str | None = None
+    about: tuple[About, ...] | None = None
     type: CodeCriterion | None = None
     actor: CodeCriterion | None = None
     request: CodeCriterion | None = None
@@ -72,11 +68,6 @@ def log_size(reads: ReadSession, scope: PlantScope, log_id: int) -> int:
     if log_id not in logs_of(scope):
         return 0
     return reads.scalar(select(Log.size).where(Log.log_id == log_id)) or 0
-
-
-def logs_of(scope: frozenset[int]) -> set[int]:
-    """Return the ledgers of plants: each plant's own and its directives; of the hub its own."""
-    return {*scope, *(-plant for plant in scope if plant != HUB)}
 
 
 def origins(reads: ReadSession, scope: PlantScope) -> dict[int, str]:
@@ -108,6 +99,20 @@ def corrections_at(
     here = tuple_(col(row.plant_id), col(row.entry_idx)).in_(set(positions))
     found = select(row).where(here, col(row.plant_id).in_(scope))
     return {(one.plant_id, one.entry_idx): one for one in reads.exec(found)}
+
+
+def corrections_of_records(
+    reads: ReadSession, scope: PlantScope, records: Sequence[Position]
+) -> dict[Position, CorrectionRow]:
+    """Return the corrections of entries that stated process records, by plant and number of the record."""
+    row, stated = CorrectionRow, ProcessStatementRow
+    here = tuple_(col(stated.plant_id), col(stated.process_id)).in_(set(records))
+    found = (
+        select(stated.process_id, row)
+        .join(row, (col(row.plant_id) == stated.plant_id) & (col(row.entry_idx) == stated.entry_idx))
+        .where(here, col(stated.plant_id).in_(scope))
+    )
+    return {(one.plant_id, process): one for process, one in reads.exec(found)}
 
 
 def entries_page(
@@ -155,27 +160,15 @@ def entries_matching(reads: ReadSession, scope: PlantScope, filters: EntriesFilt
         if filters.kind is None or filters.kind.admits(kind_of(log))
     }
     found = select(row).where(col(row.log_id).in_(logs))
-    if filters.batch is not None:
-        found = found.where(tuple_(col(row.log_id), col(row.idx)).in_(_about(scope, logs, filters.batch)))
+    if filters.about is not None:
+        selected = (one.with_only_columns(*one.selected_columns[1:]) for one in positions_about(scope, filters.about))
+        found = found.where(or_(false(), *(tuple_(col(row.log_id), col(row.idx)).in_(one) for one in selected)))
     criteria = {
         row.idx: filters.index,
         row.type: filters.type,
-        row.key: filters.key,
         row.actor: filters.actor,
         row.request: filters.request,
         row.occurred_us: filters.occurred_us,
         row.recorded_us: filters.recorded_us,
     }
     return filtered(found, criteria)
-
-
-def _about(scope: PlantScope, logs: set[int], code: str) -> CompoundSelect[Position]:
-    """Return the positions of entries under a batch's code, and of those that moved goods of it."""
-    row, moved = LedgerEntry, MovementRow
-    known = select(Batch.id).where(Batch.code == code, col(Batch.plant_id).in_(scope))
-    return union(
-        sql_select(col(row.log_id), col(row.idx)).where(col(row.log_id).in_(logs), col(row.key) == code),
-        sql_select(col(moved.plant_id), col(moved.entry_idx)).where(
-            col(moved.batch_id).in_(known), col(moved.plant_id).in_(logs)
-        ),
-    )

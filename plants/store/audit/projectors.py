@@ -4,8 +4,8 @@ from typing import Final
 
 from plants.rules.audit.events import ENTRY_CORRECTED
 from plants.rules.ledger.events import Entry
-from plants.store.audit.corrections import CorrectionRow
 from plants.store.genealogy.edges import EDGES
+from plants.store.ledger.corrected_entries import CorrectionRow
 from plants.store.logistics.projectors import TRANSFER_LINES
 from plants.store.sql.rows import Projectors, RowWrites, TableSpec
 

@@ -7,8 +7,9 @@ from sqlmodel import col, select
 
 from infra.database import ReadSession
 from plants.rules.values.scope import PlantScope
-from plants.store.audit.history import EntriesFilter, entries_matching, logs_of
+from plants.store.audit.history import EntriesFilter, entries_matching
 from plants.store.ledger.entries import LedgerEntry, Log
+from plants.store.ledger.logs import logs_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,23 +4,27 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import and_, false, or_, tuple_
+from sqlalchemy import Text, and_, cast, false, literal, literal_column, or_, tuple_, union
+from sqlalchemy import select as sql_select
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Session
 from plants.rules.directives.directives import DirectiveState
-from plants.rules.ledger.events import Entry
+from plants.rules.ledger.events import Entry, Subject
 from plants.rules.ledger.payloads import DirectedBatch
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.scope import PlantScope
+from plants.store.audit.subjects import About, Positions, positions_of
 from plants.store.directives.outcomes import DirectiveOutcomeRow
 from plants.store.ledger.entries import LedgerEntry, entry_by_request
+from plants.store.ledger.logs import logs_of
 from plants.store.materials.plants import SELECT_PLANTS, plants_admitted
 from plants.store.quality.holds import WaitingHoldRow
 from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span, filtered
 from plants.store.sql.orders import Order
 from plants.store.sql.pages import Key, count, page
+from plants.store.sql.planning import indexed_unless
 
 SELECT_DIRECTED_LOGS = "SELECT log_id FROM logs WHERE log_id < 0 ORDER BY log_id DESC"
 SELECT_BATCH = "SELECT DISTINCT id FROM batches WHERE code = :code ORDER BY id"
@@ -141,7 +145,10 @@ def _logs(scope: Iterable[int]) -> set[int]:
 
 def _filtered(reads: ReadSession, scope: PlantScope, filters: DirectivesFilter) -> SelectOfScalar[LedgerEntry]:
     row, outcome = LedgerEntry, DirectiveOutcomeRow
-    found = select(row).where(col(row.log_id).in_(_logs(plants_admitted(reads, scope, filters.plant))))
+    is_ordered = filters.order.field is HubDirectiveOrderField.DIRECTED_AT
+    log_id = indexed_unless(col(row.log_id), ordered=is_ordered)
+    logs = _logs(plants_admitted(reads, scope, filters.plant))
+    found = select(row).where(log_id.in_(logs), row.log_id < literal_column("0"))
     criteria = {
         row.type: filters.type,
         row.key: filters.key,
@@ -157,3 +164,23 @@ def _filtered(reads: ReadSession, scope: PlantScope, filters: DirectivesFilter) 
     answers = {DirectiveState.SENT: None, DirectiveState.REJECTED: False, DirectiveState.APPLIED: True}
     admitted = (applied == answer for state, answer in answers.items() if filters.state.admits(state))
     return found.outerjoin(outcome, same).where(or_(false(), *admitted))
+
+
+@positions_of(Subject.DIRECTIVE)
+def _directives(scope: PlantScope, things: Sequence[About]) -> Positions:
+    """Select each directive, and the plant's answer to it."""
+    entry, answer, separator = LedgerEntry, DirectiveOutcomeRow, literal("/")
+    sent = [(-plant, index) for plant, index in (one.parts for one in things) if isinstance(plant, int)]
+    answered = tuple_(col(answer.plant_id), col(answer.directive_idx)).in_([one.parts for one in things])
+    return union(
+        sql_select(
+            (cast(-col(entry.log_id), Text) + separator + cast(col(entry.idx), Text)).label("name"),
+            col(entry.log_id),
+            col(entry.idx),
+        ).where(tuple_(col(entry.log_id), col(entry.idx)).in_(sent), col(entry.log_id).in_(logs_of(scope))),
+        sql_select(
+            cast(col(answer.plant_id), Text) + separator + cast(col(answer.directive_idx), Text),
+            col(answer.plant_id),
+            col(answer.entry_idx),
+        ).where(answered, col(answer.plant_id).in_(scope)),
+    )

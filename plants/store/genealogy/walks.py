@@ -6,14 +6,16 @@ limit, cycles end, and nothing is cut short. The form of the statements is the f
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import NamedTuple
 
 from infra.database import ReadSession, Row
 from plants.rules.genealogy.walks import (
+    NOT_WALKED,
     RETURNED,
+    TRANSFERRED,
     Link,
     Paths,
     TraceDirection,
@@ -29,6 +31,7 @@ from plants.store.sql.arrays import as_array, in_list, in_scope
 EdgeKey = tuple[int, int, int, int, int]
 """Source, target, plant, entry and line of an edge: unique, and the order in which edges are listed."""
 
+UNWALKED = ", ".join(f"'{use}'" for use in sorted(NOT_WALKED))
 EDGE_COLUMNS = "source_id, target_id, plant_id, entry_idx, line, quantity, unit, use, occurred_us"
 
 
@@ -52,7 +55,9 @@ class Traced:
     """The ids and edges of a trace, everything reached and nothing left out.
 
     `batches` and `processes` give the distance of each from the nearest seed in process steps: a batch made directly
-    from a seed is at 1, and so is the process record that made it. They are ordered by distance, then by id.
+    from a seed is at 1, and so is the process record that made it. They are ordered by distance, then by id. A
+    transfer is no step: `moves` are the edges by which the batches left for other plants or came from them, and
+    `transfers` gives for each transfer the distance of the nearest batch on it.
     """
 
     direction: TraceDirection
@@ -60,6 +65,26 @@ class Traced:
     batches: dict[int, int]
     processes: dict[int, int]
     links: Sequence[Link] = field(repr=False)
+    moves: Sequence[Link] = field(repr=False)
+
+    @cached_property
+    def transfers(self) -> dict[int, int]:
+        """The distance of the nearest traced batch on each transfer, by transfer."""
+        nearest: dict[int, int] = {}
+        for source, target, _ in self.moves:
+            transfer, batch = (target, source) if source in self.batches else (source, target)
+            nearest[transfer] = min(self.batches[batch], nearest.get(transfer, self.batches[batch]))
+        return nearest
+
+    @property
+    def link_count(self) -> int:
+        """The number of links: edges that were walked, and those of transfers."""
+        return len(self.links) + len(self.moves)
+
+    @cached_property
+    def handled(self) -> dict[int, int]:
+        """The distances of process records and transfers together."""
+        return self.transfers | self.processes
 
     @property
     def depth(self) -> int:
@@ -68,8 +93,8 @@ class Traced:
 
     @cached_property
     def pairs(self) -> list[tuple[int, int]]:
-        """The two ends of the edges, each pair once, in order."""
-        return sorted({link[:2] for link in self.links})
+        """The two ends of all links, each pair once, in order."""
+        return sorted({link[:2] for link in (*self.links, *self.moves)})
 
 
 class TracedBatch(NamedTuple):
@@ -126,12 +151,14 @@ def trace(session: ReadSession, scope: PlantScope, seeds: Seeds | Sequence[int],
         for node, count in hops.items():
             reached[node] = min(count, reached.get(node, count))
     ordered = sorted((count, node) for node, count in reached.items())
+    batches = {node: count // 2 for count, node in ordered if count % 2 == 0}
     return Traced(
         direction,
         start,
-        {node: count // 2 for count, node in ordered if count % 2 == 0},
+        batches,
         {node: (count + 1) // 2 for count, node in ordered if count % 2},
         both(*walked) if len(walked) > 1 else walked[0],
+        _moves(session, scope, batches),
     )
 
 
@@ -153,7 +180,7 @@ def edges_page(
 ) -> list[TracedEdge]:
     """Return up to `first` edges of a trace that come after a given one, in the order of their keys."""
     pairs = traced.pairs
-    if after is None and first >= len(traced.links):
+    if after is None and first >= traced.link_count:
         return all_edges(session, scope, traced)
     start = 0 if after is None else bisect_left(pairs, after[:2])
     page: list[TracedEdge] = []
@@ -176,17 +203,19 @@ def all_edges(session: ReadSession, scope: PlantScope, traced: Traced) -> list[T
     for column, ends in sides.items():
         sql = (
             f"SELECT {EDGE_COLUMNS} FROM edges WHERE {in_list(session, column, 'ends')}"
-            f" AND {in_scope(session, 'plant_id')}"
+            f" AND use <> '{TRANSFERRED}' AND {in_scope(session, 'plant_id')}"
         )
         if ends:
             rows += session.rows(sql, {"ends": as_array(session, ends), "scope": as_array(session, scope)})
     if traced.direction is TraceDirection.BOTH:
-        pairs = set(traced.pairs)
+        pairs = {link[:2] for link in traced.links}
         rows = [row for row in set(rows) if row[:2] in pairs]
     else:
         # Only what was returned to a batch outside the trace leaves or enters a node of it and is no part of it.
         returned = {link[:2] for link in traced.links if link[2] == RETURNED}
         rows = [row for row in rows if row[7] != RETURNED or row[:2] in returned]
+    moved = sorted({link[:2] for link in traced.moves})
+    rows += [edge for edge in _edges_between(session, scope, moved) if edge.use == TRANSFERRED]
     rows.sort()
     return list(map(TracedEdge._make, rows))
 
@@ -203,9 +232,9 @@ def _walk_postgresql(near: str, far: str) -> str:
     return (
         "WITH RECURSIVE walk(node) AS (SELECT unnest(:seeds::bigint[]) UNION"
         f" SELECT step.{far} FROM walk CROSS JOIN LATERAL (SELECT {far} FROM edges WHERE {near} = walk.node"
-        " AND use <> 'RETURNED' AND plant_id + 0 = ANY(:scope::integer[]) OFFSET 0) AS step)"
+        f" AND use NOT IN ({UNWALKED}) AND plant_id + 0 = ANY(:scope::integer[]) OFFSET 0) AS step)"
         f" SELECT source_id, target_id, use FROM edges WHERE {near} = ANY(ARRAY(SELECT node FROM walk))"
-        " AND plant_id + 0 = ANY(:scope::integer[])"
+        f" AND use <> '{TRANSFERRED}' AND plant_id + 0 = ANY(:scope::integer[])"
     )
 
 
@@ -215,8 +244,9 @@ def _walk_sqlite(near: str, far: str) -> str:
     scoped = "plant_id IN (SELECT value FROM json_each(:scope))"
     return (
         "WITH RECURSIVE walk(node) AS (SELECT value FROM json_each(:seeds) UNION"
-        f" SELECT {far} FROM walk CROSS JOIN edges WHERE {near} = walk.node AND use <> 'RETURNED' AND {scoped})"
-        f" SELECT source_id, target_id, use FROM walk CROSS JOIN edges WHERE {near} = walk.node AND {scoped}"
+        f" SELECT {far} FROM walk CROSS JOIN edges WHERE {near} = walk.node AND use NOT IN ({UNWALKED})"
+        f" AND {scoped}) SELECT source_id, target_id, use FROM walk CROSS JOIN edges WHERE {near} = walk.node"
+        f" AND use <> '{TRANSFERRED}' AND {scoped}"
     )
 
 
@@ -224,6 +254,14 @@ def _walk(session: ReadSession, scope: PlantScope, seeds: Iterable[int], *, forw
     near, far = ("source_id", "target_id") if forward else ("target_id", "source_id")
     sql = (_walk_postgresql if session.dialect == "postgresql" else _walk_sqlite)(near, far)
     return session.rows(sql, {"seeds": as_array(session, seeds), "scope": as_array(session, scope)})
+
+
+def _moves(session: ReadSession, scope: PlantScope, batches: Collection[int]) -> list[Link]:
+    moved = (
+        f"SELECT source_id, target_id, use FROM edges WHERE use = '{TRANSFERRED}' AND {in_scope(session, 'plant_id')}"
+    )
+    sql = " UNION ALL ".join(f"{moved} AND {in_list(session, end, 'ids')}" for end in ("source_id", "target_id"))
+    return session.rows(sql, {"ids": as_array(session, batches), "scope": as_array(session, scope)}) if batches else []
 
 
 def _edges_between(session: ReadSession, scope: PlantScope, pairs: Sequence[tuple[int, int]]) -> Iterable[TracedEdge]:

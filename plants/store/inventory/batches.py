@@ -6,9 +6,11 @@ from datetime import date
 
 from sqlalchemy import Index
 from sqlmodel import SQLModel, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Row, Session
 from plants.rules.identification.codes import plant_of
+from plants.rules.inventory.aliases import alias_form
 from plants.rules.inventory.refusals import STOCK_SHORT, batch_unknown
 from plants.rules.quality.dispositions import Disposition, check_usable
 from plants.rules.quality.holds import Hold, HoldKind
@@ -16,6 +18,7 @@ from plants.rules.values.quantities import Quantity, format_micro
 from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.sql.columns import CHANGING, PLANT, PROJECTION, big, key, text, text_key
+from plants.store.sql.filters import CodeCriterion, filtered
 
 
 class Batch(SQLModel, table=True):
@@ -26,6 +29,7 @@ class Batch(SQLModel, table=True):
         Index("batches_by_code", "code", "plant_id"),
         Index("batches_by_material", "plant_id", "material", "id"),
         Index("batches_by_expiry", "plant_id", "expires_on", "id"),
+        Index("batches_by_production", "produced_us", "id"),
         CHANGING,
     )
 
@@ -50,13 +54,18 @@ class Alias(SQLModel, table=True):
     """Another name of a batch, scoped by who issued it."""
 
     __tablename__ = "aliases"
-    __table_args__ = (Index("aliases_by_value", "value"), Index("aliases_by_batch", "batch_id"), PROJECTION)
+    __table_args__ = (
+        Index("aliases_by_value_search", "value_search"),
+        Index("aliases_by_batch", "batch_id"),
+        PROJECTION,
+    )
 
     plant_id: int = key(PLANT)
     scheme: str = text_key()
     issuer: str = text_key()
     value: str = text_key()
     batch_id: int = key()
+    value_search: str = text("")  # `alias_form` of the value
     ended_idx: int | None = big(None)
 
 
@@ -73,8 +82,8 @@ LOOKED_UP_AT_ONCE = 5000  # batches in one statement
 SELECT_IDS = "SELECT id FROM batches WHERE plant_id = :plant AND code IN ({codes})"
 SELECT_CODES = "SELECT code FROM batches WHERE plant_id = :plant AND id IN ({ids})"
 SELECT_ALIAS = (
-    "SELECT batch_id FROM aliases WHERE plant_id = :plant AND scheme = :scheme AND issuer = :issuer"
-    " AND value = :value AND ended_idx IS NULL ORDER BY batch_id"
+    "SELECT batch_id, value FROM aliases WHERE plant_id = :plant AND scheme = :scheme AND issuer = :issuer"
+    " AND value_search = :form AND ended_idx IS NULL ORDER BY batch_id, value"
 )
 
 
@@ -146,10 +155,16 @@ def goods_by_id(session: Session, plant: int, batch: int) -> Goods | None:
 
 
 def batches_by_alias(session: Session, plant: int, scheme: str, issuer: str, value: str) -> list[Goods]:
-    """Return the batches that an alias in force names at the plant."""
-    key = {"plant": plant, "scheme": scheme, "issuer": issuer, "value": value}
-    found = (goods_by_id(session, plant, batch) for (batch,) in session.rows(SELECT_ALIAS, key))
+    """Return the batches that an alias in force names at the plant, however it is written."""
+    named = dict.fromkeys(batch for batch, _ in aliases_in_force(session, plant, scheme, issuer, value))
+    found = (goods_by_id(session, plant, batch) for batch in named)
     return [goods for goods in found if goods is not None]
+
+
+def aliases_in_force(session: Session, plant: int, scheme: str, issuer: str, value: str) -> list[tuple[int, str]]:
+    """Return the batches that an alias names at the plant, each with the value as it was given to it."""
+    key = {"plant": plant, "scheme": scheme, "issuer": issuer, "form": alias_form(scheme, value)}
+    return [(batch, given) for batch, given in session.rows(SELECT_ALIAS, key)]
 
 
 def ids_of_codes(session: Session, plant: int, codes: Sequence[str]) -> list[int]:
@@ -206,6 +221,11 @@ def known_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> di
         batch: Known(next((row for row in known if row.plant_id == plant_of(batch)), known[0]), tuple(known))
         for batch, known in rows.items()
     }
+
+
+def batches_coded(scope: PlantScope, code: CodeCriterion) -> SelectOfScalar[int]:
+    """Return the ids of the batches with such a code, for a condition."""
+    return filtered(select(Batch.id).where(col(Batch.plant_id).in_(scope)), {Batch.code: code})
 
 
 def known_by_code(reads: ReadSession, scope: PlantScope, codes: Sequence[str]) -> dict[str, Known]:

@@ -18,19 +18,19 @@ from plants.store.sql import pages
 from plants.store.sql.filters import MemberCriterion, filtered
 
 
-def is_on_hold() -> ColumnElement[bool]:
+def is_on_hold(batch: type[Batch] = Batch) -> ColumnElement[bool]:
     """Return the condition that a plant's goods of a batch are on hold.
 
     An open hold of the plant counts, and a hold of headquarters that the plant has not placed yet.
     """
-    row, here = DirectedHoldRow, (col(HoldRow.batch_id) == col(Batch.id), col(HoldRow.plant_id) == col(Batch.plant_id))
+    row, here = DirectedHoldRow, (col(HoldRow.batch_id) == col(batch.id), col(HoldRow.plant_id) == col(batch.plant_id))
     held = exists().where(*here, col(HoldRow.lifted_idx).is_(None))
-    placed = exists().where(*here, col(HoldRow.directed) == col(row.hold)).correlate(Batch, row)
+    placed = exists().where(*here, col(HoldRow.directed) == col(row.hold)).correlate(batch, row)
     directed = exists().where(
-        col(row.batch_code) == col(Batch.code),
-        col(row.plant_id) == col(Batch.plant_id),
+        col(row.batch_code) == col(batch.code),
+        col(row.plant_id) == col(batch.plant_id),
         col(row.ended_idx).is_(None),
-        or_(col(row.batch_id).is_(None), col(row.batch_id) == col(Batch.id)),
+        or_(col(row.batch_id).is_(None), col(row.batch_id) == col(batch.id)),
         ~placed,
     )
     return or_(held, directed)

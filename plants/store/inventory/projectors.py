@@ -2,11 +2,13 @@
 
 from typing import Any, Final
 
+from plants.rules.inventory.aliases import alias_form
 from plants.rules.inventory.events import BATCH_RECEIVED
 from plants.rules.ledger.events import Entry, canonical
 from plants.rules.ledger.payloads import AliasStatement, BatchStatement, HoldStatement, Movement
 from plants.rules.values.instants import instant_micros
 from plants.rules.values.quantities import parse_micro
+from plants.rules.values.search_forms import search_form
 from plants.store.genealogy.edges import EDGES
 from plants.store.inventory.batches import Alias, Batch
 from plants.store.inventory.movements import MovementRow, Stock
@@ -79,6 +81,7 @@ def add_aliases(writes: RowWrites, log_id: int, _entry: Entry, aliases: list[Ali
                 "issuer": alias["issuer"],
                 "value": alias["value"],
                 "batch_id": alias["batch"],
+                "value_search": alias_form(alias["scheme"], alias["value"]),
                 "ended_idx": None,
             },
         )
@@ -130,9 +133,10 @@ def project_receipt(writes: RowWrites, log_id: int, entry: Entry) -> None:
     lot, order = entry.payload.get("supplier_lot"), entry.payload.get("order")
     if lot is None and order is None:
         return
+    values = {"supplier_lot": lot, "purchase_order": order}
+    forms = {f"{name}_search": None if value is None else search_form(value) for name, value in values.items()}
     for batch in entry.payload["batches"]:
-        row = {"plant_id": log_id, "batch_id": batch["id"], "supplier_lot": lot, "purchase_order": order}
-        writes.upsert(RECEIPTS, row)
+        writes.upsert(RECEIPTS, {"plant_id": log_id, "batch_id": batch["id"], **values, **forms})
 
 
 PROJECTORS: Final[Projectors] = {BATCH_RECEIVED: project_receipt}

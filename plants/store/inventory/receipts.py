@@ -14,12 +14,18 @@ class ReceiptRow(SQLModel, table=True):
     """The receipt that made a batch. A receipt without a lot and an order has no row."""
 
     __tablename__ = "receipts"
-    __table_args__ = (partial_index("receipts_by_purchase_order", "purchase_order"), PROJECTION)
+    __table_args__ = (
+        partial_index("receipts_by_purchase_order_search", "purchase_order_search"),
+        partial_index("receipts_by_supplier_lot_search", "supplier_lot_search"),
+        PROJECTION,
+    )
 
     plant_id: int = key(PLANT)
     batch_id: int = key()
     supplier_lot: str | None = text(None)
     purchase_order: str | None = text(None)
+    supplier_lot_search: str | None = text(None)  # `search_form` of the lot
+    purchase_order_search: str | None = text(None)
 
 
 def receipts_by_batch(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, ReceiptRow]:

@@ -21,6 +21,7 @@ from plants.store.sql.columns import big, key, octets, small, text
 
 READ_ENTRIES = 500  # of one statement, so that few are in memory at once; each may be 64 KiB
 INDEX_MAX = 2**53  # above every index: integers of an entry are below it; neither database compares beyond 64 bits
+REQUEST_LENGTH_MAX = 200  # characters of the request id of a mirrored entry that can be searched for
 HUB_LOG = 0
 """A plant's ledger has the plant's number as its log id, its directives from the hub the same number, negative."""
 
@@ -51,9 +52,17 @@ class LedgerEntry(SQLModel, table=True):
             "entries_by_request",
             "log_id",
             "request",
-            unique=True,
             sqlite_where=sql_text("request IS NOT NULL"),
             postgresql_where=sql_text("request IS NOT NULL"),
+        ),
+        # Directives alone, whose ledgers have negative ids.
+        Index(
+            "entries_by_direction",
+            "occurred_us",
+            "log_id",
+            "idx",
+            sqlite_where=sql_text("log_id < 0"),
+            postgresql_where=sql_text("log_id < 0"),
         ),
         table_options(Keeping.LEDGER),
     )

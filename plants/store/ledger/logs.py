@@ -8,6 +8,7 @@ from sqlalchemy import func
 from sqlmodel import col, select
 
 from infra.database import ReadSession, Session
+from plants.rules.identification.codes import HUB
 from plants.rules.values.instants import from_micros
 from plants.store.ledger.entries import HUB_LOG, LedgerEntry, Log
 
@@ -119,3 +120,8 @@ def fenced_logs(reads: ReadSession, log_ids: Iterable[int]) -> dict[int, str]:
     """Return the origins of those of these ledgers that are fenced, by log id."""
     fenced = select(Log.log_id, Log.origin).where(col(Log.log_id).in_(set(log_ids)), Log.fenced == 1)
     return dict(reads.exec(fenced).all())
+
+
+def logs_of(scope: frozenset[int]) -> set[int]:
+    """Return the ledgers of plants: each plant's own and its directives; of the hub its own."""
+    return {*scope, *(-plant for plant in scope if plant != HUB)}

@@ -1,6 +1,6 @@
 """Ledgers copied from the node that writes them: entries that arrive with a proven root, stored as they came.
 
-A mirror keeps the very bytes. Its `request` column stays empty: a request id is a promise of the writing node alone.
+A mirror keeps the very bytes. A request id is a promise of the writing node alone: here it can only be searched for.
 Nothing is applied to the tables here, and `projected` is left where it is.
 """
 
@@ -11,7 +11,7 @@ from infra.database import ReadSession, Session
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.merkle import HASH_BYTES, READ_LEAVES, Frontier
 from plants.rules.values.instants import instant_micros
-from plants.store.ledger.entries import ENTRY_COLUMNS, INSERT_ENTRY, Head, entry_row
+from plants.store.ledger.entries import ENTRY_COLUMNS, INSERT_ENTRY, REQUEST_LENGTH_MAX, Head, entry_row
 
 COPY_ENTRIES = f"COPY entries ({', '.join(ENTRY_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 COPY_TYPES = ("int4", "int8", "bytea", "bytea", "text", "text", "text", "text", "int8", "int8", "text")
@@ -30,7 +30,7 @@ def extend(session: Session, head: Head, entries: Sequence[Entry], frontier: Fro
     if session.dialect == "postgresql":
         _copy(session, head.log_id, entries)
     else:
-        session.run_many(INSERT_ENTRY, [entry_row(head.log_id, entry) | {"request": None} for entry in entries])
+        session.run_many(INSERT_ENTRY, [mirrored_row(head.log_id, entry) for entry in entries])
     stamp = max((entry.envelope["hlc"] for entry in entries), default=None)
     if stamp is not None:
         values = {"log_id": head.log_id, "size": frontier.size, "frontier": frontier.to_bytes(), "hlc": stamp}
@@ -104,7 +104,7 @@ def rows_within(reads: Reads, log_id: int, low: int, high: int, bytes_max: int) 
 
 
 def line_of(log_id: int, entry: Entry) -> tuple[Any, ...]:
-    """Return the row of a mirrored entry in the order of ENTRY_COLUMNS, as `entry_row` has it but for the request."""
+    """Return the row of a mirrored entry in the order of ENTRY_COLUMNS."""
     envelope = entry.envelope
     return (
         log_id,
@@ -117,8 +117,20 @@ def line_of(log_id: int, entry: Entry) -> tuple[Any, ...]:
         envelope["actor"],
         instant_micros(envelope["occurred_at"]),
         instant_micros(envelope["recorded_at"]),
-        None,
+        _request(entry),
     )
+
+
+def mirrored_row(log_id: int, entry: Entry) -> dict[str, Any]:
+    """Return the row of a mirrored entry. Its request is empty if the column cannot hold it."""
+    return entry_row(log_id, entry) | {"request": _request(entry)}
+
+
+def _request(entry: Entry) -> str | None:
+    """Return the request id. It is no part of what a node checks at receipt, and a wrong one harms only its search."""
+    request: object = entry.envelope.get("request")
+    given = isinstance(request, str) and 0 < len(request) <= REQUEST_LENGTH_MAX and request.isprintable()
+    return str(request) if given else None
 
 
 def _copy(session: Session, log_id: int, entries: Iterable[Entry]) -> None:

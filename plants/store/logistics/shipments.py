@@ -12,10 +12,11 @@ from plants.rules.production.process_records import ProcessKind
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.scope import PlantScope
 from plants.store.materials.plants import plants_admitted
-from plants.store.production.process_records import ProcessRow
+from plants.store.production.process_records import INPUTS, ProcessRow, is_corrected, records_with
 from plants.store.sql import pages
-from plants.store.sql.filters import CodeCriterion, Span, filtered
+from plants.store.sql.filters import CodeCriterion, NameCriterion, Span, filtered
 from plants.store.sql.orders import Order, OrderDirection
+from plants.store.sql.planning import indexed_unless
 
 
 class ShipmentOrderField(DescribedEnum):
@@ -35,12 +36,17 @@ NEWEST_FIRST: Final = Order(ShipmentOrderField.ORIGIN, OrderDirection.DESCENDING
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShipmentsFilter:
-    """Criteria for shipments, and their order. A field that is None does not filter."""
+    """Criteria for shipments, and their order. A field that is None does not filter.
+
+    Goods of the batch were shipped.
+    """
 
     plant: CodeCriterion | None = None
     customer: CodeCriterion | None = None
-    customer_order: CodeCriterion | None = None
+    customer_order: NameCriterion | None = None
+    corrected: bool | None = None
     shipped_us: Span[int] | None = None
+    batch: CodeCriterion | None = None
     order: Order[ShipmentOrderField] = NEWEST_FIRST
 
 
@@ -69,16 +75,23 @@ def shipment_key(row: ProcessRow, order: Order[ShipmentOrderField]) -> pages.Key
     return tuple(getattr(row, name) for name in COLUMNS[order.field])
 
 
-def _shipments(scope: Collection[int]) -> SelectOfScalar[ProcessRow]:
-    return select(ProcessRow).where(ProcessRow.kind == ProcessKind.SHIPMENT, col(ProcessRow.plant_id).in_(scope))
+def _shipments(scope: Collection[int], order: Order[ShipmentOrderField] = NEWEST_FIRST) -> SelectOfScalar[ProcessRow]:
+    is_ordered = order.field is ShipmentOrderField.SHIPPED_AT
+    plant = indexed_unless(col(ProcessRow.plant_id), ordered=is_ordered)
+    return select(ProcessRow).where(ProcessRow.kind == ProcessKind.SHIPMENT, plant.in_(scope))
 
 
 def _filtered(reads: ReadSession, scope: PlantScope, filters: ShipmentsFilter) -> SelectOfScalar[ProcessRow]:
+    found = _shipments(plants_admitted(reads, scope, filters.plant), filters.order)
+    if filters.batch is not None:
+        found = found.where(col(ProcessRow.id).in_(records_with(scope, filters.batch, INPUTS)))
+    if filters.corrected is not None:
+        found = found.where(is_corrected() if filters.corrected else ~is_corrected())
     return filtered(
-        _shipments(plants_admitted(reads, scope, filters.plant)),
+        found,
         {
             ProcessRow.customer: filters.customer,
-            ProcessRow.job_order: filters.customer_order,
+            ProcessRow.job_order_search: filters.customer_order,
             ProcessRow.opened_us: filters.shipped_us,
         },
     )

@@ -4,25 +4,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Index, Integer, case, exists, func, literal, or_
+from sqlalchemy import Index, case, exists, false, func, true
 from sqlalchemy.orm import aliased
 from sqlmodel import SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Session
-from plants.rules.identification.codes import NODE_NUMBER_BITS, plant_of
+from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry, decode
 from plants.rules.ledger.refusals import ENTRY_PRUNED
 from plants.rules.logistics.events import TRANSFER_DISPATCHED
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
+from plants.store.inventory.batches import batches_coded
 from plants.store.ledger.entries import LedgerEntry, Log
 from plants.store.production.process_records import ProcessRow
 from plants.store.sql import pages
-from plants.store.sql.columns import PLANT, PROJECTION, big, key, text
+from plants.store.sql.columns import PLANT, PROJECTION, big, key, plant_of_number, text
 from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span, filtered
 from plants.store.sql.orders import Order, OrderDirection
+from plants.store.sql.planning import indexed_unless
 
 
 class TransferLineRow(SQLModel, table=True):
@@ -40,6 +42,8 @@ class TransferLineRow(SQLModel, table=True):
     received: int | None = big(None)  # empty on the source's statement
 
 
+DISPATCH: Final = aliased(ProcessRow)
+"""The source's statement of a transfer."""
 RECEIPT: Final = aliased(ProcessRow)
 """The destination's statement of a transfer."""
 
@@ -81,6 +85,7 @@ class TransfersFilter:
     differs: bool | None = None
     dispatched_us: Span[int] | None = None
     received_us: Span[int] | None = None
+    batch: CodeCriterion | None = None
     order: Order[TransferOrderField] = NEWEST_FIRST
 
 
@@ -95,8 +100,15 @@ class TransferSeen:
     def key(self, order: Order[TransferOrderField]) -> pages.Key:
         """Return the key of the transfer in this order."""
         if order.field is TransferOrderField.DISPATCHED_AT:
-            return max(one.opened_us for one in (self.sent, self.received) if one is not None), self.id
+            return self.shown.opened_us, self.id
         return (self.id,)
+
+    @property
+    def shown(self) -> ProcessRow:
+        """The statement of the source, or else that of the destination."""
+        row = self.sent or self.received
+        assert row is not None
+        return row
 
 
 def transfers_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, TransferSeen]:
@@ -117,9 +129,7 @@ def transfers_page(
 ) -> list[TransferSeen]:
     """Return one page of transfers in the order that the filters name."""
     order = filters.order
-    found = pages.page(
-        _filtered(scope, filters), _order_key(order), after, limit, descending=order.descending, grouped=True
-    )
+    found = pages.page(_filtered(scope, filters), _order_key(order), after, limit, descending=order.descending)
     ids = reads.exec(found).all()
     seen = transfers_by_id(reads, scope, ids)
     return [seen[one] for one in ids if one in seen]
@@ -160,11 +170,16 @@ def dispatch_of(reads: ReadSession, scope: PlantScope, transfer: int) -> tuple[E
 
 def _filtered(scope: PlantScope, filters: TransfersFilter) -> SelectOfScalar[int]:
     row, line = ProcessRow, TransferLineRow
-    # PostgreSQL shifts a bigint by an integer alone.
-    at_source = col(row.plant_id) == col(row.id).op(">>")(literal(NODE_NUMBER_BITS, Integer()))
-    found = select(row.id).where(col(row.plant_id).in_(scope), col(row.kind) == "TRANSFER")
-    # A destination's statement whose receipt was corrected says nothing any more.
-    found = found.where(or_(at_source, col(row.state) == "CLOSED"))
+    is_ordered = filters.order.field is TransferOrderField.DISPATCHED_AT
+    plant = indexed_unless(col(row.plant_id), ordered=is_ordered)
+    # PostgreSQL takes a CASE to admit half of the rows, and a comparison with a shifted number to admit hardly any.
+    shown = case(
+        (col(row.plant_id) == plant_of_number(col(row.id)), true()),
+        # A destination's statement whose receipt was corrected says nothing any more.
+        (col(row.state) == "CLOSED", ~_dispatch(scope).exists()),
+        else_=false(),
+    )
+    found = select(row.id).where(plant.in_(scope), col(row.kind) == "TRANSFER", shown)
     stated = {
         row.source_plant: filters.source,
         row.destination_plant: filters.destination,
@@ -176,6 +191,11 @@ def _filtered(scope: PlantScope, filters: TransfersFilter) -> SelectOfScalar[int
         found = found.where(*filters.state.conditions(state))
     if filters.received_us is not None:
         found = found.where(filtered(_receipt(scope), {RECEIPT.closed_us: filters.received_us}).exists())
+    if filters.batch is not None:
+        carried = select(line.transfer_id).where(
+            col(line.batch_id).in_(batches_coded(scope, filters.batch)), col(line.plant_id).in_(scope)
+        )
+        found = found.where(col(row.id).in_(carried))
     if filters.differs is not None:
         differing = exists().where(
             col(line.transfer_id) == col(row.id),
@@ -183,19 +203,26 @@ def _filtered(scope: PlantScope, filters: TransfersFilter) -> SelectOfScalar[int
             col(line.received) != col(line.dispatched),
         )
         found = found.where(differing if filters.differs else ~differing)
-    return found.group_by(col(row.id))
+    return found
+
+
+def _dispatch(scope: PlantScope) -> SelectOfScalar[int]:
+    """Return the statement for the source's statement of a transfer, inside a statement for transfers."""
+    at_source = col(DISPATCH.plant_id) == plant_of_number(col(DISPATCH.id))
+    here = col(DISPATCH.plant_id).in_(scope)
+    return select(DISPATCH.id).where(col(DISPATCH.id) == col(ProcessRow.id), at_source, here).correlate(ProcessRow)
 
 
 def _receipt(scope: PlantScope) -> SelectOfScalar[int]:
     """Return the statement for the destination's statement of a transfer, inside a statement for transfers."""
-    away = col(RECEIPT.plant_id) != col(RECEIPT.id).op(">>")(literal(NODE_NUMBER_BITS, Integer()))
+    away = col(RECEIPT.plant_id) != plant_of_number(col(RECEIPT.id))
     here = col(RECEIPT.plant_id).in_(scope)
     found = select(RECEIPT.id).where(col(RECEIPT.id) == col(ProcessRow.id), away, col(RECEIPT.state) == "CLOSED", here)
     return found.correlate(ProcessRow)
 
 
 def _order_key(order: Order[TransferOrderField]) -> tuple[Any, ...]:
-    """Return the key of a transfer in this order, over the statements of both sides."""
+    """Return the key of a transfer in this order."""
     if order.field is TransferOrderField.DISPATCHED_AT:
-        return func.max(col(ProcessRow.opened_us)), col(ProcessRow.id)
+        return col(ProcessRow.opened_us), col(ProcessRow.id)
     return (col(ProcessRow.id),)

@@ -17,6 +17,7 @@ from plants.rules.materials.refusals import not_defined
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.quantities import UNITS, Unit
 from plants.rules.values.scope import PlantScope
+from plants.rules.values.search_forms import search_form
 from plants.store.materials.plants import plants_admitted
 from plants.store.sql.columns import PLANT, PROJECTION, big, key, text, text_key
 from plants.store.sql.filters import CodeCriterion, filtered
@@ -40,6 +41,7 @@ class Material(SQLModel, table=True):
     retest_days: int | None = big(None)
     conversions: dict[str, str] = Field(sa_type=JsonText)  # unit -> exact fraction of the material's unit
     version: int = big(0)  # index of the entry that stated it
+    name_search: str = text("")  # `search_form` of the name
 
 
 class MasterRecord(SQLModel, table=True):
@@ -54,6 +56,7 @@ class MasterRecord(SQLModel, table=True):
     name: str = text()
     detail: dict[str, Any] = Field(sa_type=JsonText)  # for a unit, {"of": code, "factor": fraction}
     version: int = big(0)  # as of a material
+    name_search: str = text("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ class DefinitionOrderField(DescribedEnum):
     """Field to order master data by."""
 
     CODE = "CODE", "The code at the plant."
-    NAME = "NAME", "The name. Of equal names, by code."
+    NAME = "NAME", "The name. Upper and lower case are the same. Of equal names, by code."
 
 
 BY_CODE: Final = Order(DefinitionOrderField.CODE)
@@ -148,7 +151,7 @@ BY_CODE: Final = Order(DefinitionOrderField.CODE)
 class DefinitionsFilter:
     """Criteria for definitions of a kind, and their order. A field that is None does not filter.
 
-    `text` is in the code or the name, in upper or lower case. `unit` is the unit of a material.
+    The search form of `text` is in that of the code or the name. `unit` is the unit of a material.
     """
 
     kind: str
@@ -162,7 +165,7 @@ class DefinitionsFilter:
 def definition_key(order: Order[DefinitionOrderField]) -> Callable[[Material | MasterRecord], Key]:
     """Return the function that returns the key of a definition in this order."""
     if order.field is DefinitionOrderField.NAME:
-        return lambda row: (row.name, row.code, row.plant_id)
+        return lambda row: (row.name_search, row.code, row.plant_id)
     return lambda row: (row.code, row.plant_id)
 
 
@@ -222,9 +225,9 @@ def _criteria(
 ) -> list[ColumnElement[bool]]:
     criteria: list[ColumnElement[bool]] = [col(table.plant_id).in_(plants_admitted(reads, scope, filters.plant))]
     if filters.text is not None:
-        text = filters.text.lower()
-        columns = col(table.code), col(table.name)
-        criteria.append(or_(*(func.lower(one).contains(text, autoescape=True) for one in columns)))
+        # A code is ASCII, which every database folds alike.
+        columns = func.lower(col(table.code)), col(table.name_search)
+        criteria.append(or_(*(one.contains(search_form(filters.text), autoescape=True) for one in columns)))
     return criteria
 
 
@@ -235,6 +238,6 @@ def _page(
     after: Key | None,
     limit: int,
 ) -> SelectOfScalar[Row]:
-    names = (table.name, table.code) if filters.order.field is DefinitionOrderField.NAME else (table.code,)
+    names = (table.name_search, table.code) if filters.order.field is DefinitionOrderField.NAME else (table.code,)
     key = (*map(col, names), col(table.plant_id))
     return page(found, key, after, limit, descending=filters.order.descending)

@@ -5,6 +5,7 @@ from typing import Final
 from plants.rules.ledger.events import Entry, canonical
 from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.events import MASTER_DEFINED, MATERIAL_DEFINED, PLANT_OPENED
+from plants.rules.values.search_forms import search_form
 from plants.store.materials.definitions import MasterRecord, Material
 from plants.store.materials.plants import Plant
 from plants.store.materials.series import Series
@@ -27,7 +28,16 @@ def project_material(writes: RowWrites, log_id: int, entry: Entry) -> None:
     """Upsert the material definition."""
     payload = entry.payload
     conversions = canonical(payload["conversions"]).decode()
-    writes.upsert(MATERIALS, {**payload, "plant_id": log_id, "conversions": conversions, "version": entry.index})
+    writes.upsert(
+        MATERIALS,
+        {
+            **payload,
+            "plant_id": log_id,
+            "conversions": conversions,
+            "version": entry.index,
+            "name_search": search_form(payload["name"]),
+        },
+    )
 
 
 def project_master(kind: MasterKind) -> Projector:
@@ -37,7 +47,10 @@ def project_master(kind: MasterKind) -> Projector:
         payload = dict(entry.payload)
         values = {"plant_id": log_id, "kind": kind.value, "code": payload.pop("code"), "name": payload.pop("name")}
         detail = canonical(payload).decode()
-        writes.upsert(MASTER_RECORDS, {**values, "detail": detail, "version": entry.index})
+        writes.upsert(
+            MASTER_RECORDS,
+            {**values, "detail": detail, "version": entry.index, "name_search": search_form(values["name"])},
+        )
 
     return project
 

@@ -1,15 +1,15 @@
-"""Saves of many rows: their content, their progress, and the result of each row. They belong to the plant's node."""
+"""Saves of many rows: their content, their progress, and the result of each row. They belong to the node."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Index
 from sqlmodel import Field, SQLModel, col, select
 
-from infra.columns import instant, member
+from infra.columns import FlagSmallInteger, instant, member
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, table_options
 from plants.rules.materials.saves import OnRefusal, RowOutcome, SaveState
@@ -23,7 +23,11 @@ from plants.store.sql.pages import Key, by_parent, count_of_each, page_of_each
 
 
 class Save(SQLModel, table=True):
-    """One save of many rows. Its id is made by the node; the request id is unique at the plant."""
+    """One save of many rows, or its validation. The request id is unique at the plant, or at the hub (plant 0).
+
+    A validation has a request id of its own, because it leaves that of the client unused. `addressed` holds the codes
+    of the plants that a save of headquarters addresses, as JSON.
+    """
 
     __tablename__ = "saves"
     __table_args__ = (Index("saves_by_request", "plant_id", "request", unique=True), table_options(Keeping.LOCAL))
@@ -47,11 +51,24 @@ class Save(SQLModel, table=True):
     recorded: int = big(0)
     unchanged: int = big(0)
     refused: int = big(0)
+    rejected: int = big(0)
+    not_run: int = big(0)
+    validates: bool = Field(default=False, sa_type=FlagSmallInteger)
+    addressed: str | None = text(None)
     refusal: str | None = text(None)  # of the whole save, as JSON
+
+    @property
+    def plant_codes(self) -> tuple[str, ...]:
+        """The codes of the plants that a save of headquarters addresses."""
+        return tuple(json.loads(self.addressed or "[]"))
 
 
 class SaveRow(SQLModel, table=True):
-    """One row of a save: its content, and its result once there is one."""
+    """One row of a save: its content, and its result once there is one.
+
+    `repeats` is the number of the first row with the same code. `directives` holds plant and index of each directive of
+    the row, as JSON.
+    """
 
     __tablename__ = "save_rows"
     __table_args__ = table_options(Keeping.LOCAL)
@@ -64,23 +81,35 @@ class SaveRow(SQLModel, table=True):
     outcome: RowOutcome | None = member(RowOutcome, optional=True)
     entry_idx: int | None = big(None)
     refusal: str | None = text(None)  # as JSON
+    repeats: int | None = big(None)
+    directives: str | None = text(None)
+
+    @property
+    def places(self) -> list[tuple[int, int]]:
+        """Plant and index of each directive of the row."""
+        return [(plant, index) for plant, index in json.loads(self.directives or "[]")]
 
 
 INSERT_ROW: Final = (
-    "INSERT INTO save_rows (save_id, number, plant_id, code, content)"
-    " VALUES (:save_id, :number, :plant_id, :code, :content)"
+    "INSERT INTO save_rows (save_id, number, plant_id, code, content, repeats)"
+    " VALUES (:save_id, :number, :plant_id, :code, :content, :repeats)"
 )
 UPDATE_ROW: Final = (
-    "UPDATE save_rows SET outcome = :outcome, entry_idx = :entry_idx, refusal = :refusal"
+    "UPDATE save_rows SET outcome = :outcome, entry_idx = :entry_idx, directives = :directives, refusal = :refusal"
     " WHERE save_id = :save_id AND number = :number"
 )
 SELECT_ROWS: Final = (
-    "SELECT content FROM save_rows WHERE save_id = :save AND number >= :begin ORDER BY number LIMIT :limit"
+    "SELECT content, repeats FROM save_rows WHERE save_id = :save AND number >= :begin ORDER BY number LIMIT :limit"
 )
 DELETE_ROWS: Final = (
     "DELETE FROM save_rows WHERE save_id IN (SELECT id FROM saves WHERE plant_id = :plant AND finished_us < :before)"
 )
-DELETE_SAVES: Final = "DELETE FROM saves WHERE plant_id = :plant AND finished_us < :before"
+DELETE_VALIDATIONS: Final = "DELETE FROM saves WHERE plant_id = :plant AND finished_us < :before AND validates = 1"
+SELECT_REQUESTED: Final = "SELECT 1 FROM saves WHERE plant_id = :plant AND request = :request"
+END_ROWS: Final = (
+    "UPDATE save_rows SET outcome = :outcome, refusal = :refusal WHERE save_id = :save AND outcome IS NULL"
+)
+REJECT_ROWS: Final = "UPDATE save_rows SET outcome = 'REJECTED' WHERE save_id = :save AND outcome = 'RECORDED'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +119,16 @@ class RowResult:
     outcome: RowOutcome
     entry_idx: int | None = None
     refusal: Refusal | None = None
+    directives: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """A row to be stored. `repeats` is the number of the first row with the same code."""
+
+    code: str
+    content: str
+    repeats: int | None
 
 
 def save_by_request(session: Session, plant: int, request: str) -> Save | None:
@@ -97,16 +136,17 @@ def save_by_request(session: Session, plant: int, request: str) -> Save | None:
     return session.exec(select(Save).where(Save.plant_id == plant, Save.request == request)).first()
 
 
-def add_save(session: Session, save: Save, rows: Sequence[tuple[str, str]]) -> None:
-    """Store a save with the code and the content of each row."""
+def is_save(session: Session, plant: int, request: str) -> bool:
+    """Return whether a request id belongs to a save."""
+    return session.row(SELECT_REQUESTED, {"plant": plant, "request": request}) is not None
+
+
+def add_save(session: Session, save: Save, rows: Sequence[NewRow]) -> None:
+    """Store a save with its rows."""
     session.add(save)
     session.flush()
-    numbered = ({"save_id": save.id, "plant_id": save.plant_id, "number": n, **_row(one)} for n, one in enumerate(rows))
-    session.run_many(INSERT_ROW, list(numbered))
-
-
-def _row(row: tuple[str, str]) -> dict[str, str]:
-    return dict(zip(("code", "content"), row, strict=True))
+    of_save = {"save_id": save.id, "plant_id": save.plant_id}
+    session.run_many(INSERT_ROW, [of_save | {"number": n, **asdict(one)} for n, one in enumerate(rows)])
 
 
 def unfinished_save(reads: ReadSession, plant: int) -> bool:
@@ -124,10 +164,10 @@ def next_save(session: Session, plant: int, save_id: str | None = None) -> Save 
     return session.exec(oldest.with_for_update()).first()
 
 
-def rows_from(session: Session, save: Save, limit: int) -> list[str]:
-    """Return the contents of the next rows of a save."""
+def rows_from(session: Session, save: Save, limit: int) -> list[tuple[str, int | None]]:
+    """Return the content of each of the next rows of a save, and the number of the row whose code it repeats."""
     given = {"save": save.id, "begin": save.done, "limit": limit}
-    return [content for (content,) in session.rows(SELECT_ROWS, given)]
+    return [(content, repeats) for content, repeats in session.rows(SELECT_ROWS, given)]
 
 
 def store_results(session: Session, save: Save, results: Sequence[RowResult]) -> None:
@@ -140,6 +180,7 @@ def store_results(session: Session, save: Save, results: Sequence[RowResult]) ->
                 "number": save.done + offset,
                 "outcome": one.outcome.value,
                 "entry_idx": one.entry_idx,
+                "directives": json.dumps(one.directives) if one.directives else None,
                 "refusal": None if one.refusal is None else refusal_json(one.refusal),
             }
             for offset, one in enumerate(results)
@@ -149,15 +190,34 @@ def store_results(session: Session, save: Save, results: Sequence[RowResult]) ->
     save.recorded += outcomes.count(RowOutcome.RECORDED)
     save.unchanged += outcomes.count(RowOutcome.UNCHANGED)
     save.refused += outcomes.count(RowOutcome.REFUSED)
+    save.rejected += outcomes.count(RowOutcome.REJECTED)
     save.done += len(results)
     session.add(save)
 
 
+def reject_rows(session: Session, save: Save) -> None:
+    """Store that the rows in order are rejected, because another row is refused."""
+    session.run(REJECT_ROWS, {"save": save.id})
+    save.rejected, save.recorded = save.rejected + save.recorded, 0
+    session.add(save)
+
+
+def end_rows(session: Session, save: Save, refusal: Refusal) -> None:
+    """Store that the rows without an outcome are not run, and why."""
+    given = {"save": save.id, "outcome": RowOutcome.NOT_RUN.value, "refusal": refusal_json(refusal)}
+    session.run(END_ROWS, given)
+    save.not_run = save.size - save.done
+    session.add(save)
+
+
 def delete_saves(session: Session, plant: int, before: datetime) -> None:
-    """Delete saves that were finished before an instant, with their rows."""
+    """Delete the rows of saves that were finished before an instant, and validations with their rows.
+
+    The saves themselves stay, because no request id may be used again.
+    """
     given = {"plant": plant, "before": micros(before)}
     session.run(DELETE_ROWS, given)
-    session.run(DELETE_SAVES, given)
+    session.run(DELETE_VALIDATIONS, given)
 
 
 def saves_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[str]) -> dict[str, Save]:

@@ -1,20 +1,23 @@
 """Units in queries: the built-in ones, and those that plants defined."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from infra.database import ReadSession
 from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.quantities import BASE_UNITS, UNITS
 from plants.rules.values.scope import PlantScope
+from plants.rules.values.search_forms import search_form
 from plants.store.materials.definitions import (
+    DefinitionOrderField,
     DefinitionsFilter,
     MasterRecord,
     masters_by_key,
     masters_count,
     masters_page,
 )
+from plants.store.sql.orders import Order
 from plants.store.sql.pages import Key
 
 BUILT_IN = 0
@@ -23,7 +26,7 @@ BUILT_IN = 0
 
 @dataclass(frozen=True, slots=True)
 class UnitRow:
-    """A unit as an exact multiple of a built-in one. A built-in unit has no name here: languages differ in it."""
+    """A unit as an exact multiple of a built-in one. A built-in unit has the name that a list gave it, if any."""
 
     code: str
     plant_id: int
@@ -32,13 +35,21 @@ class UnitRow:
     factor: Fraction
     version: int | None = None
 
+    @property
+    def name_search(self) -> str:
+        """The search form of the name."""
+        return search_form(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class UnitsFilter:
-    """Criteria for the units of plants, and the codes of the built-in units that meet the same criteria."""
+    """Criteria for the units of plants, with their order, and the built-in units that meet the same criteria.
+
+    `built_in` are their names by code, in the language of the list.
+    """
 
     defined: DefinitionsFilter
-    built_in: tuple[str, ...] = ()
+    built_in: Mapping[str, str] = field(default_factory=dict)
 
 
 def built_in_unit(code: str) -> UnitRow | None:
@@ -60,20 +71,27 @@ def units_by_key(
 def units_page(
     reads: ReadSession, scope: PlantScope, filters: UnitsFilter, after: Key | None, limit: int
 ) -> Sequence[UnitRow]:
-    """Return one page of units by code and plant."""
+    """Return one page of units in the order that the filters name."""
+    order = filters.defined.order
+    key = unit_key(order)
     rows = [_defined(row) for row in masters_page(reads, scope, filters.defined, after, limit)]
-    units = [*_built_in(filters.built_in, after), *rows]
-    return sorted(units, key=lambda unit: (unit.code, unit.plant_id))[:limit]
+    built_in = (replace(unit, name=name) for code, name in filters.built_in.items() if (unit := built_in_unit(code)))
+    later = (
+        unit for unit in built_in if after is None or (key(unit) < after if order.descending else key(unit) > after)
+    )
+    return sorted((*later, *rows), key=key, reverse=order.descending)[:limit]
+
+
+def unit_key(order: Order[DefinitionOrderField]) -> Callable[[UnitRow], Key]:
+    """Return the function that returns the key of a unit in this order, as of a definition."""
+    if order.field is DefinitionOrderField.NAME:
+        return lambda row: (row.name_search, row.code, row.plant_id)
+    return lambda row: (row.code, row.plant_id)
 
 
 def units_count(reads: ReadSession, scope: PlantScope, filters: UnitsFilter) -> int:
     """Return how many units there are."""
     return masters_count(reads, scope, filters.defined) + len(filters.built_in)
-
-
-def _built_in(codes: Iterable[str], after: Key | None) -> list[UnitRow]:
-    units = (built_in_unit(code) for code in codes)
-    return [unit for unit in units if unit is not None and (after is None or (unit.code, unit.plant_id) > after)]
 
 
 def _defined(row: MasterRecord) -> UnitRow:

@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, exists, func
+from sqlalchemy import Select, func
 from sqlalchemy import select as sql_select
 from sqlmodel import col
 
 from infra.database import ReadSession
 from plants.rules.genealogy.edges import MaterialUse
-from plants.rules.production.process_records import ProcessKind
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.edges import Edge
+from plants.store.production.process_listings import LISTED_APART, ProcessRecordOrderField, sort_key
 from plants.store.production.process_records import ProcessRow, processes_by_id
 from plants.store.sql import pages
+from plants.store.sql.orders import Order
 
 MADE_WITH = (MaterialUse.PRODUCED, MaterialUse.BY_PRODUCT, MaterialUse.CO_PRODUCT, MaterialUse.SAMPLE)
 
@@ -29,31 +30,33 @@ def made_by(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[i
 
 
 def used_by_page(
-    reads: ReadSession, scope: PlantScope, ids: Sequence[int], after: pages.Key | None, limit: int
+    reads: ReadSession,
+    scope: PlantScope,
+    ids: Sequence[int],
+    after: pages.Key | None,
+    limit: int,
+    *,
+    order: Order[ProcessRecordOrderField],
 ) -> dict[int, list[ProcessRow]]:
-    """Return one page of the process records that used each batch, in the order of their ids."""
-    found = _users(scope, ids)
-    batch, record = found.selected_columns
-    rows = reads.connection().execute(pages.page_of_each(found, (batch,), (record,), after, limit)).all()
-    records = processes_by_id(reads, scope, [number for _, number in rows])
-    users = pages.by_parent(rows, lambda row: int(row[0]))
-    return {of: [records[number] for _, number in some] for of, some in users.items()}
+    """Return one page of the process records that used each batch, in this order."""
+    users = _users(scope, ids)
+    batch, *_ = users.selected_columns
+    found: Any = pages.page_of_each(users, (batch,), sort_key(order), after, limit, descending=order.descending)
+    records = pages.by_parent(reads.exec(found), lambda one: one[0])
+    return {batch_id: [record for _, record in some] for batch_id, some in records.items()}
 
 
 def used_by_count(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, int]:
     """Return how many process records used batches."""
-    found = _users(scope, ids)
-    return pages.count_of_each(reads, found, (found.selected_columns[0],))
+    users = _users(scope, ids)
+    batch, *_ = users.selected_columns
+    return pages.count_of_each(reads, users, (batch,))
 
 
 def _users(scope: PlantScope, ids: Sequence[int]) -> Select[Any]:
     """Return the process records that batches went into, each once. Transfers and shipments use nothing up."""
-    batch, record = col(Edge.source_id), col(Edge.target_id)
-    row = ProcessRow
-    stated = exists().where(
-        col(row.id) == record,
-        col(row.plant_id).in_(scope),
-        col(row.kind).not_in((ProcessKind.TRANSFER, ProcessKind.SHIPMENT)),
-    )
-    users = sql_select(batch, record).where(batch.in_(set(ids)), col(Edge.plant_id).in_(scope), stated)
-    return sql_select(*users.distinct().subquery().c)
+    batch, row = col(Edge.source_id), ProcessRow
+    fed = sql_select(batch, col(Edge.target_id)).where(batch.in_(set(ids)), col(Edge.plant_id).in_(scope))
+    used = fed.distinct().subquery().c
+    stated = col(row.plant_id).in_(scope), col(row.kind).not_in(LISTED_APART)
+    return sql_select(used.source_id, row).where(col(row.id) == used.target_id, *stated)

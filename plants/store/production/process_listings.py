@@ -13,14 +13,13 @@ from plants.rules.production.process_records import ProcessKind, ProcessState
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.scope import PlantScope
 from plants.store.materials.plants import plants_admitted
-from plants.store.production.process_records import ProcessRow
+from plants.store.production.process_records import INPUTS, OUTPUTS, ProcessRow, is_corrected, records_with
 from plants.store.sql import pages
-from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span, filtered
-from plants.store.sql.orders import Order, OrderDirection
+from plants.store.sql.filters import CodeCriterion, MemberCriterion, NameCriterion, Span, filtered
+from plants.store.sql.orders import NO_TIME, Order, OrderDirection
+from plants.store.sql.planning import indexed_unless
 
 LISTED_APART: Final = ProcessKind.TRANSFER.value, ProcessKind.SHIPMENT.value
-OPEN_LAST: Final = {OrderDirection.ASCENDING: 2**63 - 1, OrderDirection.DESCENDING: -1}
-"""The sort key of process records that are open, in the order of closing."""
 
 
 class ProcessRecordOrderField(DescribedEnum):
@@ -37,6 +36,7 @@ COLUMNS: Final[Mapping[ProcessRecordOrderField, tuple[str, ...]]] = {
     ProcessRecordOrderField.CLOSED_AT: ("closed_us", "id", "plant_id"),
 }
 """The columns of the key of each order."""
+OLDEST_FIRST: Final = Order(ProcessRecordOrderField.ORIGIN)
 NEWEST_FIRST: Final = Order(ProcessRecordOrderField.ORIGIN, OrderDirection.DESCENDING)
 
 
@@ -44,17 +44,19 @@ NEWEST_FIRST: Final = Order(ProcessRecordOrderField.ORIGIN, OrderDirection.DESCE
 class ProcessesFilter:
     """Criteria for process records, and their order. A field that is None does not filter.
 
-    Transfers and shipments have lists of their own.
+    Goods of the batch went in or came out. Transfers and shipments have lists of their own.
     """
 
     plant: CodeCriterion | None = None
     kind: MemberCriterion[ProcessKind] | None = None
     state: MemberCriterion[ProcessState] | None = None
-    job_order: CodeCriterion | None = None
+    job_order: NameCriterion | None = None
     segment: CodeCriterion | None = None
     equipment: CodeCriterion | None = None
+    corrected: bool | None = None
     opened_us: Span[int] | None = None
     closed_us: Span[int] | None = None
+    batch: CodeCriterion | None = None
     order: Order[ProcessRecordOrderField] = NEWEST_FIRST
 
 
@@ -63,9 +65,8 @@ def processes_page(
 ) -> Sequence[ProcessRow]:
     """Return one page of process records in the order that the filters name."""
     order = filters.order
-    key = [_sorted_by(name, order.direction) for name in COLUMNS[order.field]]
     found = _filtered(reads, scope, filters)
-    return reads.exec(pages.page(found, key, after, limit, descending=order.descending)).all()
+    return reads.exec(pages.page(found, sort_key(order), after, limit, descending=order.descending)).all()
 
 
 def processes_count(reads: ReadSession, scope: PlantScope, filters: ProcessesFilter) -> int:
@@ -76,23 +77,34 @@ def processes_count(reads: ReadSession, scope: PlantScope, filters: ProcessesFil
 def process_key(row: ProcessRow, order: Order[ProcessRecordOrderField]) -> pages.Key:
     """Return the key of a process record in this order."""
     values = (getattr(row, name) for name in COLUMNS[order.field])
-    return tuple(OPEN_LAST[order.direction] if value is None else value for value in values)
+    return tuple(NO_TIME[order.direction] if value is None else value for value in values)
+
+
+def sort_key(order: Order[ProcessRecordOrderField]) -> list[Any]:
+    """Return the key of a process record in this order, in SQL."""
+    return [_sorted_by(name, order.direction) for name in COLUMNS[order.field]]
 
 
 def _sorted_by(name: str, direction: OrderDirection) -> Any:
     column = col(getattr(ProcessRow, name))
-    return func.coalesce(column, OPEN_LAST[direction]) if name == "closed_us" else column
+    return func.coalesce(column, NO_TIME[direction]) if name == "closed_us" else column
 
 
 def _filtered(reads: ReadSession, scope: PlantScope, filters: ProcessesFilter) -> SelectOfScalar[ProcessRow]:
     here = plants_admitted(reads, scope, filters.plant)
-    found = select(ProcessRow).where(col(ProcessRow.plant_id).in_(here), col(ProcessRow.kind).not_in(LISTED_APART))
+    is_ordered = filters.order.field is ProcessRecordOrderField.OPENED_AT
+    plant = indexed_unless(col(ProcessRow.plant_id), ordered=is_ordered)
+    found = select(ProcessRow).where(plant.in_(here), col(ProcessRow.kind).not_in(LISTED_APART))
+    if filters.batch is not None:
+        found = found.where(col(ProcessRow.id).in_(records_with(scope, filters.batch, INPUTS, OUTPUTS)))
+    if filters.corrected is not None:
+        found = found.where(is_corrected() if filters.corrected else ~is_corrected())
     return filtered(
         found,
         {
             ProcessRow.kind: filters.kind,
             ProcessRow.state: filters.state,
-            ProcessRow.job_order: filters.job_order,
+            ProcessRow.job_order_search: filters.job_order,
             ProcessRow.segment: filters.segment,
             ProcessRow.equipment: filters.equipment,
             ProcessRow.opened_us: filters.opened_us,

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Index, func, tuple_
+from sqlalchemy import ColumnElement, Index, SelectBase, exists, tuple_, union
 from sqlmodel import SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -16,8 +16,12 @@ from plants.rules.production.refusals import PROCESS_UNKNOWN
 from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.edges import Edge
+from plants.store.inventory.batches import batches_coded
+from plants.store.ledger.corrected_entries import corrected
 from plants.store.sql import pages
 from plants.store.sql.columns import PLANT, PROJECTION, big, key, partial_index, text
+from plants.store.sql.filters import CodeCriterion
+from plants.store.sql.sums import sum_columns, whole
 
 
 class ProcessRow(SQLModel, table=True):
@@ -26,8 +30,9 @@ class ProcessRow(SQLModel, table=True):
     __tablename__ = "process_records"
     __table_args__ = (
         Index("process_records_by_kind", "plant_id", "kind", "id"),
+        Index("process_records_by_opening", "opened_us", "id", "plant_id"),
         partial_index("process_records_by_customer", "customer"),
-        partial_index("process_records_by_job_order", "job_order"),
+        partial_index("process_records_by_job_order_search", "job_order_search"),
         PROJECTION,
     )
 
@@ -43,7 +48,26 @@ class ProcessRow(SQLModel, table=True):
     customer: str | None = text(None)
     source_plant: str | None = text(None)
     destination_plant: str | None = text(None)
+    job_order_search: str | None = text(None)  # `search_form` of the order
     loss: str = text()  # canonical JSON: unit -> inputs less outputs
+
+
+class ProcessStatementRow(SQLModel, table=True):
+    """The entry by which a plant stated a process record whole: of several, the newest."""
+
+    __tablename__ = "process_statements"
+    __table_args__ = PROJECTION
+
+    process_id: int = key()
+    plant_id: int = key(PLANT)
+    entry_idx: int = big()
+
+
+def is_corrected() -> ColumnElement[bool]:
+    """Return the condition that the entry that stated a process record was corrected."""
+    row = ProcessStatementRow
+    same = col(row.process_id) == col(ProcessRow.id), col(row.plant_id) == col(ProcessRow.plant_id)
+    return exists().where(*same, corrected(col(row.plant_id), col(row.entry_idx)))
 
 
 SELECT_PROCESS = "SELECT id, kind, state, opened_us FROM process_records WHERE id = :process AND plant_id = :plant"
@@ -157,6 +181,19 @@ def lines_by_key(
     return {(row.plant_id, row.entry_idx, row.line): row for row in found}
 
 
+def records_with(scope: PlantScope, code: CodeCriterion, *sides: str) -> SelectBase:
+    """Return the ids of the process records with a batch of such a code on one of these sides, for a condition."""
+    batches = batches_coded(scope, code)
+    return union(
+        *(
+            select(col(getattr(Edge, side))).where(
+                col(getattr(Edge, OUTPUTS if side == INPUTS else INPUTS)).in_(batches), col(Edge.plant_id).in_(scope)
+            )
+            for side in sides
+        )
+    )
+
+
 def line_totals(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[tuple[str, str, int]]]:
     """Return the sums of inputs and outputs of process records by material use and unit, in millionths."""
     totals: dict[int, list[tuple[str, str, int]]] = {}
@@ -165,8 +202,9 @@ def line_totals(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> di
         lines = _lines(scope, side, ids).with_only_columns(process, col(Edge.use), col(Edge.unit), col(Edge.quantity))
         rows = lines.subquery()
         grouped = rows.c[side], rows.c.use, rows.c.unit
-        for one, *line, micro in reads.exec(select(*grouped, func.sum(rows.c.quantity)).group_by(*grouped)):
-            totals.setdefault(one, []).append((*line, int(micro)))
+        summed: Any = select(*grouped).add_columns(*sum_columns(rows.c.quantity)).group_by(*grouped)
+        for one, use, unit, *parts in reads.exec(summed):
+            totals.setdefault(one, []).append((use, unit, whole(*parts)))
     return totals
 
 

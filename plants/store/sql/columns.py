@@ -9,11 +9,12 @@ These tables have no foreign keys: they can be rebuilt from the ledgers, and eac
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, Integer, LargeBinary, SmallInteger, Text
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, SmallInteger, Text, literal
 from sqlalchemy import text as sql_text
 from sqlmodel import Field
 
 from infra.roles import Keeping, table_options
+from plants.rules.identification.codes import NODE_NUMBER_BITS
 
 
 def key(kind: type[Any] = BigInteger) -> Any:
@@ -53,6 +54,12 @@ def octets(default: Any = ...) -> Any:
 
 PLANT = Integer
 """The type of a plant number."""
+
+
+def plant_of_number(number: Any) -> Any:
+    """Return the plant in a number that a plant gave a batch or a process record: `plant_of` in SQL."""
+    # PostgreSQL shifts a bigint by an integer alone.
+    return number.op(">>")(literal(NODE_NUMBER_BITS, Integer()))
 
 
 PROJECTION = table_options(Keeping.PROJECTION)

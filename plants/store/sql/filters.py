@@ -1,11 +1,13 @@
 """Criteria of a list: the requirement of a filter on one column, and its condition in SQL."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Select, Text, func, type_coerce
+from sqlalchemy import ColumnElement, Select, Text, func, or_, type_coerce
 from sqlmodel import col
+
+from plants.rules.values.search_forms import search_form
 
 T = TypeVar("T")
 Statement = TypeVar("Statement", bound=Select[Any])
@@ -44,6 +46,33 @@ class CodeCriterion:
         if self.begins_with is not None:
             # LIKE ignores the case of ASCII letters on SQLite.
             yield func.substr(column, 1, len(self.begins_with)) == self.begins_with
+
+
+@dataclass(frozen=True, slots=True)
+class NameCriterion:
+    """Requires a name as `CodeCriterion` requires a text, by its search form. The column holds search forms.
+
+    A name that is case-sensitive is its own form.
+    """
+
+    eq: str | None = None
+    among: tuple[str, ...] | None = None
+    begins_with: str | None = None
+
+    def conditions(self, column: Any) -> Iterator[ColumnElement[bool]]:
+        """Yield the conditions on the column."""
+        if self.eq is not None:
+            yield column.in_(forms_of([self.eq]))
+        if self.among is not None:
+            yield column.in_(forms_of(self.among))
+        if self.begins_with is not None:
+            beginnings = forms_of([self.begins_with])
+            yield or_(*(func.substr(column, 1, len(one)) == one for one in beginnings))
+
+
+def forms_of(names: Iterable[str]) -> list[str]:
+    """Return the values that a column of search forms can have for these names."""
+    return list(dict.fromkeys(form for name in names for form in (search_form(name), name)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Orders of a list: the field to order by, and the direction."""
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from plants.rules.values.enums import DescribedEnum
 
@@ -13,6 +13,12 @@ class OrderDirection(DescribedEnum):
 
     ASCENDING = "ASCENDING", "From the smallest or earliest value to the largest or latest."
     DESCENDING = "DESCENDING", "From the largest or latest value to the smallest or earliest."
+
+
+NO_DAY: Final = {OrderDirection.ASCENDING: "9999-12-31", OrderDirection.DESCENDING: ""}
+"""The sort key of a row without a day: it comes last in both directions."""
+NO_TIME: Final = {OrderDirection.ASCENDING: 2**63 - 1, OrderDirection.DESCENDING: -1}
+"""The sort key of a row without a time, which is in microseconds."""
 
 
 @dataclass(frozen=True, slots=True)

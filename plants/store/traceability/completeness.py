@@ -141,7 +141,7 @@ class _Look:
         self._traced = traced
         known = session.rows(f"SELECT code, plant_id FROM plants WHERE {self._in_scope()}", self._with())
         self._codes: dict[str, int] = dict(known)
-        self.touched = {plant_of(node) for node in (*traced.batches, *traced.processes)}
+        self.touched = {plant_of(node) for node in (*traced.batches, *traced.handled)}
 
     def origins(self) -> Iterable[Gap]:
         """Yield what the origin plants of traced batches have not stated, or state outside the scope."""
@@ -167,10 +167,9 @@ class _Look:
     def transfers(self) -> Iterable[Gap]:
         """Yield the transfers of traced goods of which one side is missing."""
         traced = self._traced
-        moved = [link for link in traced.links if link[2] == "TRANSFERRED"]
         dispatched: dict[int, set[int]] = {}
         received: dict[int, set[int]] = {}
-        for source, target, _ in moved:
+        for source, target, _ in traced.moves:
             side, transfer, batch = (
                 (dispatched, target, source) if source in traced.batches else (received, source, target)
             )

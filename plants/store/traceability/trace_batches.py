@@ -3,12 +3,14 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from sqlmodel import col, select
 
 from infra.database import ReadSession
 from plants.rules.genealogy.walks import Paths, TraceDirection, distances, paths_between
 from plants.rules.quality.dispositions import Disposition
+from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.walks import Traced, TracedBatch, TracedEdge, batches_page, edges_page
 from plants.store.inventory.batch_lists import is_in_stock
@@ -17,6 +19,7 @@ from plants.store.inventory.holds import is_on_hold
 from plants.store.materials.plants import plants_admitted
 from plants.store.production.process_records import ProcessRow, processes_by_id
 from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span, filtered
+from plants.store.sql.orders import Order
 from plants.store.sql.pages import Key
 from plants.store.traceability.trace_starts import Start
 
@@ -25,9 +28,23 @@ PATHS_MAX = 1_000
 """The number of paths that are listed, the shortest first."""
 
 
+class TracedBatchOrderField(DescribedEnum):
+    """Field to order the batches of a trace by."""
+
+    DISTANCE = "DISTANCE", "The number of process steps from the start."
+    CODE = "CODE", "The batch code. Batches that no plant you may see has stated come last in both directions."
+    PRODUCED_AT = (
+        "PRODUCED_AT",
+        "The time of production. Batches that no plant you may see has stated come last in both directions.",
+    )
+
+
+NEAREST_FIRST: Final = Order(TracedBatchOrderField.DISTANCE)
+
+
 @dataclass(frozen=True, slots=True)
 class TracedBatchesFilter:
-    """Criteria for batches or links of a trace. A field that is None does not filter.
+    """Criteria for batches or links of a trace, and the order of batches. A field that is None does not filter.
 
     The goods of one plant must meet all criteria for a batch.
     """
@@ -42,15 +59,36 @@ class TracedBatchesFilter:
     in_stock: bool | None = None
     on_hold: bool | None = None
     distance: Span[int] | None = None
+    order: Order[TracedBatchOrderField] = NEAREST_FIRST
 
 
 def traced_page(
     reads: ReadSession, scope: PlantScope, filters: TracedBatchesFilter, after: Key | None, limit: int
 ) -> list[TracedBatch]:
-    """Return one page of a trace's batches by distance, those at one distance by id."""
-    ordered = _wanted(reads, scope, filters)
-    begin = 0 if after is None else bisect_right(ordered, after)
-    return batches_page(reads, scope, filters.traced, [batch for _, batch in ordered[begin : begin + limit]])
+    """Return one page of a trace's batches in the order that the filters name."""
+    order, keys = filters.order, _keys(reads, scope, filters)
+    ordered = sorted(keys, reverse=order.descending)
+    if after is not None:
+        ordered = [key for key in ordered if (key < after if order.descending else key > after)]
+    return batches_page(reads, scope, filters.traced, [batch for *_, batch in ordered[:limit]])
+
+
+def traced_key(row: TracedBatch, order: Order[TracedBatchOrderField]) -> Key:
+    """Return the key of a batch of a trace in this order; its id comes last."""
+    value: int | str | None
+    match order.field:
+        case TracedBatchOrderField.DISTANCE:
+            value = row.distance
+        case TracedBatchOrderField.CODE:
+            value = row.code
+        case TracedBatchOrderField.PRODUCED_AT:
+            value = row.produced_us
+    return _key(value, row.id, order)
+
+
+def _key(value: int | str | None, batch: int, order: Order[TracedBatchOrderField]) -> Key:
+    """Return a key whose first member puts a batch without a value last."""
+    return (not order.descending, batch) if value is None else (order.descending, value, batch)
 
 
 def traced_count(reads: ReadSession, scope: PlantScope, filters: TracedBatchesFilter) -> int:
@@ -95,7 +133,7 @@ def traced_edges(
 
 def traced_edges_count(_reads: ReadSession, _scope: PlantScope, filters: TracedBatchesFilter) -> int:
     """Return how many edges a trace has."""
-    return len(filters.traced.links)
+    return filters.traced.link_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +185,18 @@ def paths_to(traced: Traced, batch: int, limit: int) -> Paths:
         found = sorted((*found, *some.paths), key=lambda path: (len(path), path))
         more = more or some.more
     return Paths(tuple(found[:limit]), more=more or len(found) > limit)
+
+
+def _keys(reads: ReadSession, scope: PlantScope, filters: TracedBatchesFilter) -> list[Key]:
+    """Return the keys of the wanted batches of a trace in the order of the filters."""
+    wanted, order, traced = _wanted(reads, scope, filters), filters.order, filters.traced
+    if order.field is TracedBatchOrderField.DISTANCE:
+        return [_key(distance, batch, order) for distance, batch in wanted]
+    keys: list[Key] = []
+    for start in range(0, len(wanted), LOOKED_UP_AT_ONCE):
+        some = [batch for _, batch in wanted[start : start + LOOKED_UP_AT_ONCE]]
+        keys += (traced_key(row, order) for row in batches_page(reads, scope, traced, some))
+    return keys
 
 
 def _wanted(reads: ReadSession, scope: PlantScope, filters: TracedBatchesFilter) -> list[tuple[int, int]]:

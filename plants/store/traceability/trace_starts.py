@@ -7,8 +7,11 @@ from infra.database import ReadSession
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.walks import Seeds
 from plants.store.sql.arrays import as_array, in_list, in_scope
+from plants.store.sql.filters import forms_of
 
 LOT_SCHEMES = ("SUPPLIER_LOT",)
+SEARCH = "_search"
+"""The ending of a column that holds search forms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +48,17 @@ def resolve_seeds(session: ReadSession, scope: PlantScope, start: Start) -> Seed
     A corrected alias no longer counts. Orders and customers lead to process records: a trace from a shipment looks
     backward at what was in it. Names without a meaning are returned as unknown, each once, as given.
     """
-    aliases = "SELECT value, batch_id FROM aliases WHERE ended_idx IS NULL AND"
+    aliases = "SELECT value_search, batch_id FROM aliases WHERE ended_idx IS NULL AND"
     lots = f"scheme IN ({', '.join(repr(scheme) for scheme in LOT_SCHEMES)}) AND"
     records = "SELECT {0}, id FROM process_records WHERE kind {1} 'SHIPMENT' AND"
     look = _Look(session, scope)
     batches = look.find("SELECT code, id FROM batches WHERE", "code", start.codes)
-    batches += look.find(aliases, "value", start.aliases)
-    batches += look.find(f"{aliases} {lots}", "value", start.supplier_lots)
-    ordered = "SELECT purchase_order, batch_id FROM receipts WHERE"
-    batches += look.find(ordered, "purchase_order", start.purchase_orders)
-    processes = look.find(records.format("job_order", "<>"), "job_order", start.job_orders)
-    processes += look.find(records.format("job_order", "="), "job_order", start.customer_orders)
+    batches += look.find(aliases, "value_search", start.aliases)
+    batches += look.find(f"{aliases} {lots}", "value_search", start.supplier_lots)
+    ordered = "SELECT purchase_order_search, batch_id FROM receipts WHERE"
+    batches += look.find(ordered, "purchase_order_search", start.purchase_orders)
+    processes = look.find(records.format("job_order_search", "<>"), "job_order_search", start.job_orders)
+    processes += look.find(records.format("job_order_search", "="), "job_order_search", start.customer_orders)
     processes += look.find(records.format("customer", "="), "customer", start.customers)
     return Seeds(
         tuple(dict.fromkeys(batches)),
@@ -74,12 +77,16 @@ class _Look:
         self.unknown: list[str] = []
 
     def find(self, select: str, column: str, names: Iterable[str]) -> list[int]:
-        """Return the ids that the names mean, in order."""
+        """Return the ids that the names mean, in order. A column of search forms is searched by those of the names."""
         names = tuple(names)
+        forms = {name: forms_of([name]) if column.endswith(SEARCH) else [name] for name in names}
         if not names:
             return []
         sql = f"{select} {in_list(self._session, column, 'names', 'text')} AND {in_scope(self._session, 'plant_id')}"
-        rows = self._session.rows(sql, {"names": as_array(self._session, names), "scope": self._scope})
-        found = {name for name, _ in rows}
-        self.unknown += [name for name in names if name not in found]
+        rows = self._session.rows(
+            sql,
+            {"names": as_array(self._session, [form for one in forms.values() for form in one]), "scope": self._scope},
+        )
+        found = {form for form, _ in rows}
+        self.unknown += [name for name in names if found.isdisjoint(forms[name])]
         return sorted({node for _, node in rows})

@@ -9,6 +9,7 @@ from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.walks import Traced
 from plants.store.sql.arrays import as_array, in_list, in_scope
+from plants.store.sql.sums import sum_parts, whole
 
 PREFERRED = "row_number() OVER (PARTITION BY id ORDER BY CASE WHEN plant_id = (id >> 40) THEN 0 ELSE plant_id END) = 1"
 """Whether a row speaks for its batch: the one of its origin, or else of the lowest plant number in the scope."""
@@ -46,10 +47,14 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The figures of a trace; `unstated` counts batches that no plant in the scope has stated."""
+    """The figures of a trace; `unstated` counts batches that no plant in the scope has stated.
+
+    `edges` counts those of `transfers` too, and `processes` does not count transfers.
+    """
 
     batches: int
     processes: int
+    transfers: int
     edges: int
     depth: int
     unstated: int
@@ -88,7 +93,8 @@ def summary(session: ReadSession, scope: PlantScope, traced: Traced) -> Summary:
     return Summary(
         batches=len(traced.batches),
         processes=len(traced.processes),
-        edges=len(traced.links),
+        transfers=len(traced.transfers),
+        edges=traced.link_count,
         depth=traced.depth,
         unstated=len(traced.batches) - sum(share.batches for share in shares),
         shares=shares,
@@ -105,7 +111,7 @@ def flows(session: ReadSession, scope: PlantScope, batches: Collection[int]) -> 
         return f"(CASE {cases} ELSE {column} END)"
 
     sql = (
-        f"SELECT movements.plant_id, unit, {kind('taken_from')}, {kind('put_in')}, sum(quantity)"
+        f"SELECT movements.plant_id, unit, {kind('taken_from')}, {kind('put_in')}, {sum_parts('quantity')}"
         " FROM movements JOIN (SELECT id, min(unit) AS unit FROM batches"
         f" WHERE {in_list(session, 'id', 'ids')} AND {in_scope(session, 'plant_id')} GROUP BY id) AS known"
         f" ON batch_id = known.id WHERE {in_scope(session, 'movements.plant_id')}"
@@ -113,8 +119,8 @@ def flows(session: ReadSession, scope: PlantScope, batches: Collection[int]) -> 
     )
     rows = session.rows(sql, {"ids": as_array(session, batches), "scope": as_array(session, scope)})
     return tuple(
-        Flow(plant, unit, PlaceKind(taken_from), PlaceKind(put_in), int(quantity))
-        for plant, unit, taken_from, put_in, quantity in rows
+        Flow(plant, unit, PlaceKind(taken_from), PlaceKind(put_in), whole(*parts))
+        for plant, unit, taken_from, put_in, *parts in rows
     )
 
 
@@ -122,14 +128,17 @@ def _shares(session: ReadSession, scope: PlantScope, batches: Collection[int]) -
     on_hand = "SELECT sum(quantity) FROM stock WHERE stock.plant_id = batches.plant_id AND batch_id = id"
     sql = (
         "SELECT plant_id, material, unit, disposition, count(*), sum(CASE WHEN preferred THEN 1 ELSE 0 END),"
-        " sum(CASE WHEN preferred THEN made ELSE 0 END), sum(coalesce(on_hand, 0))"
+        f" {sum_parts('CASE WHEN preferred THEN made ELSE 0 END')}, {sum_parts('coalesce(on_hand, 0)')}"
         f" FROM (SELECT plant_id, material, unit, disposition, made, ({on_hand}) AS on_hand,"
         f" {PREFERRED} AS preferred FROM batches"
         f" WHERE {in_list(session, 'id', 'ids')} AND {in_scope(session, 'batches.plant_id')}) AS stated"
         " GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
     )
     rows = session.rows(sql, {"ids": as_array(session, batches), "scope": as_array(session, scope)})
-    return tuple(Share(*row[:4], *(int(figure) for figure in row[4:])) for row in rows)
+    return tuple(
+        Share(plant, material, unit, disposition, int(present), int(batches), whole(*parts[:2]), whole(*parts[2:]))
+        for plant, material, unit, disposition, present, batches, *parts in rows
+    )
 
 
 def _deliveries(session: ReadSession, scope: PlantScope, traced: Traced) -> tuple[Delivered, ...]:
@@ -138,7 +147,7 @@ def _deliveries(session: ReadSession, scope: PlantScope, traced: Traced) -> tupl
         return ()
     sql = (
         "SELECT edges.plant_id, customer, unit, count(DISTINCT target_id), count(DISTINCT source_id),"
-        " CAST(sum(quantity) AS bigint)"
+        f" {sum_parts('quantity')}"
         " FROM edges JOIN process_records ON id = target_id AND process_records.plant_id = edges.plant_id"
         f" WHERE {in_list(session, 'source_id', 'batches')} AND {in_list(session, 'target_id', 'shipments')}"
         f" AND use = 'SHIPPED' AND {in_scope(session, 'edges.plant_id')} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
@@ -148,7 +157,10 @@ def _deliveries(session: ReadSession, scope: PlantScope, traced: Traced) -> tupl
         "shipments": as_array(session, {shipment for _, shipment in shipped}),
         "scope": as_array(session, scope),
     }
-    return tuple(Delivered(*row) for row in session.rows(sql, parameters))
+    return tuple(
+        Delivered(plant, customer, unit, shipments, batches, whole(*parts))
+        for plant, customer, unit, shipments, batches, *parts in session.rows(sql, parameters)
+    )
 
 
 def contributions(session: ReadSession, scope: PlantScope, traced: Traced) -> dict[int, Bounds]:

@@ -1,8 +1,10 @@
 """The whole demonstration: its output, and that it leaves nothing running, however it ends."""
 
+import json
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -10,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import httpx2
 import pytest
 
 from tests.patience import patient, wait_until
@@ -74,6 +77,28 @@ def test_once_then_a_year_is_played_traced_and_nothing_runs_on(home: Path) -> No
         assert words in forward, words
     assert said.count("✓ Complete: no gap is known.") == 2
     assert re.search(r"and Chen Jing\b.* approved it at the hub", " ".join(said.split()))
+
+
+def test_running_then_a_program_signs_in_as_everybody_by_what_demo_json_says(home: Path) -> None:
+    place = home / "demo.json"
+    with demo(home, "--speed", "1") as running:
+        wait_until(place.exists, "the file is written", SECONDS_MAX)
+        wait_until(lambda: place.read_text().endswith("}\n"), "the file is whole")
+        nodes = json.loads(place.read_text())["nodes"]
+        mode = stat.S_IMODE(place.stat().st_mode)
+        answers = [
+            httpx2.post(f"{node['url']}/auth/token", json={"person": one["person"], "password": one["password"]},
+                        trust_env=False, timeout=patient(30)).status_code
+            for node in nodes for one in node["people"]
+        ]  # fmt: skip
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=patient(60))
+    assert mode == 0o600
+    assert [(node["code"], node["role"]) for node in nodes] == [("", "hub"), *((code, "plant") for code in PLANTS)]
+    assert [one["role"] for one in nodes[0]["people"]] == ["headquarters", "auditor"]
+    assert [one["role"] for one in nodes[3]["people"]] == ["operator", "quality", "manager"]
+    assert answers == [200] * 11
+    assert left_running(home) == []
 
 
 def test_interrupted_then_every_process_ends(home: Path) -> None:

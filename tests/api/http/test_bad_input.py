@@ -251,7 +251,7 @@ def fragments(count: int) -> str:
         ("{ " + " ".join(f"a{n}: viewer {{ name }}" for n in range(31)) + " }", "31 aliases; 30 is the limit."),
         ("{ viewer { name " + "@include(if: true) " * 21 + "} }", "21 directives; 20 is the limit."),
         ("{ viewer { name " + "@x " * 500 + "} }", "500 directives; 20 is the limit."),
-        ("{ " + "viewer { name } " * 1000 + "}", "Document contains more than 2000 tokens."),
+        ("{ " + "viewer { name } " * 1000 + "}", "The document has more than 2000 tokens."),
         (fragments(20), "fields; 3000 is the limit."),
         (fragments(120), "fields; 3000 is the limit."),
         ("{ stock(first: 501) { totalCount } }", "`first` is between 1 and 500, not 501."),
@@ -278,7 +278,7 @@ def test_pages_that_add_up_to_too_much_then_the_request_is_refused(
     wang = plant.people["wang"]
     for _ in range(3):
         wang.ask(RECEIVE, input=delivery())
-    monkeypatch.setattr("schema.engine.context.ROWS_MAX", 5)
+    monkeypatch.setattr("schema.engine.context.ROWS_MAX", limits.Limit(5, "Rows."))
 
     content = wang.send("{ batches { nodes { code } } stock { nodes { id } } }").json()
 
@@ -321,14 +321,15 @@ def test_schema_hidden_then_neither_introspection_nor_suggestions_show_it(plant:
     assert "Did you mean" in seen[1]
 
 
-def test_nobody_recognised_then_nothing_is_parsed_and_the_answer_is_bare(plant: Serving) -> None:
+def test_nobody_recognised_then_nothing_is_parsed_and_all_get_the_same_answer(plant: Serving) -> None:
     wang = plant.people["wang"]
     plant.clock.advance(seconds=700)
     tokens = ["", "Bearer", "Bearer x", f"Basic {wang.token}", f"Bearer {wang.token}", "Bearer " + "a" * 100_0]
 
     for authorization in tokens:
         answer = wang.client.post("/graphql", content=b"[" * 500, headers={"Authorization": authorization})
-        assert (answer.status_code, answer.content, answer.headers["WWW-Authenticate"]) == (401, b"", "Bearer")
+        assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+        assert [one["extensions"] for one in answer.json()["errors"]] == [{"code": "UNAUTHENTICATED"}]
 
 
 def test_token_in_the_address_then_it_is_refused(plant: Serving) -> None:

@@ -1,13 +1,18 @@
 """Costs over HTTP: in every answer, and a spent budget is refused until the next minute."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from api.node.client import NodeClient
 from auth.people import set_password
 from infra.database import Session
-from schema.engine.limits import COST_MAX, COST_PER_MINUTE
+from schema.engine.limits import COST_MAX, COST_PER_MINUTE, OPERATIONS_PER_PERSON_MAX
 from tests.api.serving import PASSWORD, SETUP, Serving, password
+from tests.patience import wait_until
 
+DEAR = """{ batches(first: 500) { nodes {
+  code stock(first: 1) { totalCount nodes { id } } holds(first: 1) { totalCount nodes { id } }
+  aliases(first: 1) { totalCount nodes { id } } history(first: 5) { totalCount nodes { id index } } } } }"""
 DEAREST = "{ batches(first: 500) { nodes { history(first: 99) { nodes { id } } } } }"
 
 
@@ -36,7 +41,7 @@ def test_budget_spent_then_status_429_until_the_next_minute(plant: Serving) -> N
     content = refused.json()
     assert "data" not in content
     assert content["errors"][0]["extensions"] == {
-        "code": "LIMIT_EXCEEDED", "cost": 1, "limit": COST_PER_MINUTE, "left": 0,
+        "code": "LIMIT_EXCEEDED", "limitName": "COST_PER_MINUTE", "cost": 1, "limit": COST_PER_MINUTE, "left": 0,
         "resetAt": "2026-03-14T08:01:00.000000Z",
     }  # fmt: skip
     assert content["extensions"]["cost"]["left"] == 0
@@ -73,3 +78,20 @@ def test_our_own_client_then_it_waits_for_the_next_minute(plant: Serving) -> Non
         answers: list[Any] = [client.ask(DEAREST) for _ in range(COST_PER_MINUTE // COST_MAX + 1)]
     assert answers == [answers[0]] * len(answers)
     assert waited == [60.0]
+
+
+def test_dear_queries_of_one_user_at_once_then_another_user_is_answered_while_they_run(plant: Serving) -> None:
+    for _ in range(150):
+        plant.plant().receive()
+    chen, wang = plant.people["chen"], plant.people["wang"]
+    count = 4 * OPERATIONS_PER_PERSON_MAX
+    with ThreadPoolExecutor(count) as pool:
+        dear = [pool.submit(chen.send, DEAR) for _ in range(count)]
+        wait_until(lambda: any(one.done() for one in dear), "the first of the queries is answered")
+        opened = wang.do("openProcess", "... on ProcessOpened { process { state } }")
+        waiting = [one for one in dear if not one.done()]
+        answers = [one.result() for one in dear]
+    assert opened["process"] == {"state": "OPEN"}
+    assert waiting, "the write was answered while queries ran or waited"
+    assert {answer.status_code for answer in answers} == {200}
+    assert all(len(answer.json()["data"]["batches"]["nodes"]) == 150 for answer in answers)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from auth.people import disable_person
+from auth.actors import Grant, Role
+from auth.people import disable_person, grant_role, revoke_role
 from infra.database import Session
 from schema.audit import exports
 from schema.engine.downloads import DOWNLOAD_SECONDS
@@ -17,12 +18,12 @@ from tests.patience import wait_until
 
 EXPORT = """query($from: Int! = 0, $before: Int, $plant: PlantCode) {
   ledgerExport(plantCode: $plant, fromIndex: $from, beforeIndex: $before) {
-    url mediaType sizeBytes sha256 expiresAt } }"""
+    url mediaType expiresAt } }"""
 
 
 def link(person: Person, **given: Any) -> str:
     found = person.ask(EXPORT, **given)["ledgerExport"]
-    assert (found["mediaType"], found["sizeBytes"], found["sha256"]) == ("application/x-ndjson", None, None)
+    assert found["mediaType"] == "application/x-ndjson"
     return str(found["url"])
 
 
@@ -86,6 +87,20 @@ def test_person_disabled_after_the_link_then_not_found(plant: Serving) -> None:
     plant.node.writer.write(disable)
 
     assert plant.people["li"].client.get(url).status_code == 404
+
+
+def test_manager_made_an_operator_after_the_link_then_the_file_has_no_entry(plant: Serving) -> None:
+    url = link(plant.people["li"])
+
+    def demote(session: Session) -> None:
+        operator, manager = (Grant(1, role) for role in (Role.OPERATOR, Role.MANAGER))
+        grant_role(session, actor=SETUP, person_id="li", grant=operator, at=plant.clock.now())
+        revoke_role(session, actor=SETUP, person_id="li", grant=manager)
+
+    assert lines(plant, url)
+    plant.node.writer.write(demote)
+
+    assert lines(plant, url) == []
 
 
 def test_ledger_that_the_caller_may_not_read_then_no_link(hub: Serving) -> None:

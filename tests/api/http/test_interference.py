@@ -214,7 +214,7 @@ def names(hidden: Hidden) -> dict[str, tuple[str, str]]:
         "materialCode": ("SECRET-M", "ABSENT-M"), "supplierCode": ("SECRET-S", "ABSENT-S"),
         "customerCode": customer, "customers": customer, "customerCodes": customer,
         "equipmentCode": ("SECRET-E", "ABSENT-E"), "locationCode": ("SECRET-L", "ABSENT-L"),
-        "value": alias, "aliases": alias, "scheme": ("SECRET", "ABSENT"), "issuer": ("SECRET", "ABSENT"),
+        "value": alias, "aliases": alias, "scheme": ("SECRET", "ABSENT"), "issuerCode": ("SECRET", "ABSENT"),
         "supplierLots": ("SECRET-LOT", "ABSENT-LOT"), "orders": order, "customerOrder": order,
         "customerOrders": order, "purchaseOrder": order, "purchaseOrders": order,
         "jobOrder": ("SECRET-JOB", "ABSENT-JOB"), "jobOrders": ("SECRET-JOB", "ABSENT-JOB"),

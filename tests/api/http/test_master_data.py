@@ -1,19 +1,25 @@
 """Master data over HTTP: two people at once, clients of different ages, and thousands of rows in one request."""
 
+from functools import partial
 from typing import Any
 
 import httpx2
 import pytest
 
+from auth.actors import Grant, Role
+from auth.authors import check_definer
+from auth.people import disable_person, revoke_role
 from infra.ids import new_id
 from plants.commands.materials.saves import advance_save
-from tests.api.serving import Person, Serving
+from schema.materials.many import ROW_WEIGHT
+from tests.api.serving import SETUP, Person, Serving
 
 ROWS = 5_000
+MANAGER = partial(check_definer, plant_number=1)
 REFUSED = range(7, ROWS, 250)  # 20 rows
 SHOWN = "code name version shelfLifeDays retestDays unit { code } conversions { unitCode factor }"
 SAVED = f"... on MaterialSaved {{ entry {{ index type }} material {{ {SHOWN} }} }}"
-PROGRESS = "id state progress { total done recorded unchanged refused }"
+PROGRESS = "id state progress { total done recorded unchanged refused rejected notRun }"
 JOB = f"... on JobAccepted {{ job {{ {PROGRESS} }} }}"
 REFUSED_ROWS = f"""query($id: ID!, $after: String) {{ node(id: $id) {{ ... on Job {{ {PROGRESS}
   rows(filter: {{ outcome: {{ eq: REFUSED }} }}, first: 12, after: $after) {{ totalCount pageInfo {{ endCursor }}
@@ -51,7 +57,7 @@ def test_client_that_knows_three_fields_then_the_others_stay(plant: Serving) -> 
     saved = cream(li, name="Cream 奶油", unitCode="KGM", shelfLifeDays=9)["material"]
 
     assert saved["retestDays"] == 5
-    assert saved["conversions"] == [{"unitCode": "LTR", "factor": "51/50"}]
+    assert saved["conversions"] == [{"unitCode": "LTR", "factor": "1.02"}]
     assert (saved["name"], saved["shelfLifeDays"], saved["unit"]) == ("Cream 奶油", 9, {"code": "KGM"})
 
 
@@ -80,7 +86,7 @@ def rows(wrong: str = "STONE") -> list[dict[str, Any]]:
 
 def run_to_the_end(plant: Serving) -> None:
     """Do what the node's job does."""
-    while plant.node.writer.write(lambda session: advance_save(session, 1, plant.clock.now())):
+    while plant.node.writer.write(lambda session: advance_save(session, 1, plant.clock.now(), check=MANAGER)):
         pass
 
 
@@ -90,7 +96,7 @@ def test_five_thousand_materials_then_the_twenty_wrong_ones_are_refused_each_at_
 
     job = li.do("saveMaterials", JOB, **given)["job"]
     assert (job["state"], job["progress"]["total"]) == ("WAITING", ROWS)
-    plant.node.writer.write(lambda session: advance_save(session, 1, plant.clock.now()))
+    plant.node.writer.write(lambda session: advance_save(session, 1, plant.clock.now(), check=MANAGER))
     assert li.ask(REFUSED_ROWS, id=job["id"])["node"]["state"] == "RUNNING"
     again = li.do("saveMaterials", JOB, **given)["job"]
     assert (again["id"], again["state"]) == (job["id"], "RUNNING")
@@ -99,7 +105,9 @@ def test_five_thousand_materials_then_the_twenty_wrong_ones_are_refused_each_at_
     found = li.ask(REFUSED_ROWS, id=job["id"])["node"]
     rest = li.ask(REFUSED_ROWS, id=job["id"], after=found["rows"]["pageInfo"]["endCursor"])["node"]
     assert found["state"] == "DONE"
-    assert found["progress"] == {"total": ROWS, "done": ROWS, "recorded": ROWS - 20, "unchanged": 0, "refused": 20}
+    assert found["progress"] == {
+        "total": ROWS, "done": ROWS, "recorded": ROWS - 20, "unchanged": 0, "refused": 20, "rejected": 0, "notRun": 0,
+    }  # fmt: skip
     refused = [*found["rows"]["nodes"], *rest["rows"]["nodes"]]
     assert found["rows"]["totalCount"] == len(refused) == len(REFUSED)
     assert [one["refusal"]["path"] for one in refused] == [["rows", str(n), "unitCode"] for n in REFUSED]
@@ -120,7 +128,10 @@ def test_one_of_many_refused_and_all_are_to_be_rejected_then_nothing_changes(pla
 
     assert plant.plant().everything() == before
     found = li.ask(REFUSED_ROWS, id=job["id"])["node"]
-    assert (found["state"], found["progress"]["recorded"], found["progress"]["refused"]) == ("DONE", 0, 20)
+    assert found["state"] == "DONE"
+    assert found["progress"] == {
+        "total": ROWS, "done": ROWS, "recorded": 0, "unchanged": 0, "refused": 20, "rejected": ROWS - 20, "notRun": 0,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -138,7 +149,7 @@ def test_few_rows_of_any_kind_then_they_are_done_with_the_answer(
 ) -> None:
     li = plant.people["li"]
     wanted = (
-        f"... on JobAccepted {{ job {{ state rows {{ nodes {{ index outcome refusal {{ code path }}"
+        f"... on JobAccepted {{ job {{ state validateOnly rows {{ nodes {{ index outcome refusal {{ code path }}"
         f" saved {{ ... on {noun} {{ code name version }} }} entry {{ index }} }} }} }} }}"
     )
     given = [{"code": "N-1", "name": "New 新", **more}, {"code": "no spaces", "name": "x", **more}]
@@ -150,8 +161,62 @@ def test_few_rows_of_any_kind_then_they_are_done_with_the_answer(
     assert (new["outcome"], new["saved"]["code"], new["saved"]["name"]) == ("RECORDED", "N-1", "New 新")
     assert new["saved"]["version"] == plant.plant().entry().index
     assert wrong["refusal"] == {"code": "CODE_INVALID", "path": ["rows", "1", "code"]}
-    validated = li.do(mutation, validateOnly=True, onRefusal="SKIP_ROW", rows=given)
-    assert validated["code"] == "CODE_INVALID"
+    before = plant.plant().everything()
+    validated = li.do(mutation, wanted, validateOnly=True, onRefusal="SKIP_ROW", rows=given)
+    assert (job["validateOnly"], validated["job"]["validateOnly"]) == (False, True)
+    assert [one["outcome"] for one in validated["job"]["rows"]["nodes"]] == ["UNCHANGED", "REFUSED"]
+    assert plant.plant().everything() == before
+
+
+def test_author_loses_the_role_then_the_job_stops_before_the_next_rows(plant: Serving) -> None:
+    temp = plant.person("temp", Grant(1, Role.MANAGER))
+    job = temp.do("saveMaterials", JOB, onRefusal="SKIP_ROW", rows=rows())["job"]
+    plant.node.writer.write(lambda session: advance_save(session, 1, plant.clock.now(), check=MANAGER))
+    plant.node.writer.write(
+        lambda session: revoke_role(session, actor=SETUP, person_id="temp", grant=Grant(1, Role.MANAGER))
+    )
+    before = plant.plant().everything()
+
+    run_to_the_end(plant)
+
+    assert plant.plant().everything() == before
+    shown = f"""query($id: ID!) {{ node(id: $id) {{ ... on Job {{ {PROGRESS} refusal {{ code }}
+      rows(filter: {{ outcome: {{ eq: NOT_RUN }} }}, first: 1) {{
+        totalCount nodes {{ refusal {{ code path }} }} }} }} }} }}"""
+    found = plant.people["li"].ask(shown, id=job["id"])["node"]
+    assert (found["state"], found["refusal"]) == ("STOPPED", {"code": "NOT_PERMITTED"})
+    assert found["progress"] == {
+        "total": ROWS, "done": 100, "recorded": 99, "unchanged": 0, "refused": 1, "rejected": 0, "notRun": ROWS - 100,
+    }  # fmt: skip
+    assert found["rows"] == {"totalCount": ROWS - 100, "nodes": [{"refusal": {"code": "NOT_PERMITTED", "path": None}}]}
+
+
+def test_author_is_disabled_then_the_job_stops(plant: Serving) -> None:
+    temp = plant.person("temp", Grant(1, Role.MANAGER))
+    job = temp.do("saveMaterials", JOB, onRefusal="REJECT_ALL", rows=rows())["job"]
+    plant.node.writer.write(
+        lambda session: disable_person(session, actor=SETUP, person_id="temp", at=plant.clock.now())
+    )
+    before = plant.plant().everything()
+
+    run_to_the_end(plant)
+
+    assert plant.plant().everything() == before
+    found = plant.people["li"].ask(REFUSED_ROWS, id=job["id"])["node"]
+    assert (found["state"], found["progress"]["notRun"]) == ("STOPPED", ROWS)
+
+
+def test_many_rows_cost_by_their_number(plant: Serving) -> None:
+    query = "mutation($input: SaveLocationsInput!) { saveLocations(input: $input) { __typename } }"
+
+    def cost(count: int) -> int:
+        many = [{"code": f"L-{n}", "name": "L"} for n in range(count)]
+        given = {"requestId": new_id(), "onRefusal": "SKIP_ROW", "rows": many}
+        answer = plant.people["li"].send(query, input=given).json()
+        found: int = answer["extensions"]["cost"]["requested"]
+        return found
+
+    assert cost(200) - cost(100) == 100 * ROW_WEIGHT
 
 
 def test_not_permitted_then_many_rows_are_refused_alike(plant: Serving) -> None:

@@ -14,6 +14,7 @@ from auth.people import disable_person
 from infra.database import Session
 from schema.engine import limits
 from tests.api.serving import SETUP, Person, Serving
+from tests.coded import check_codes
 
 PROTOCOL = "graphql-transport-ws"
 ENTRIES = "subscription($after: String) { ledgerEntries(after: $after) { cursor entry { index type } } }"
@@ -33,7 +34,9 @@ async def say(connection: ClientConnection, **message: Any) -> None:
 
 async def hear(connection: ClientConnection) -> Any:
     async with asyncio.timeout(10):
-        return json.loads(await connection.recv())
+        message = json.loads(await connection.recv())
+        check_codes(message)
+        return message
 
 
 async def enter(connection: ClientConnection, person: Person) -> None:
@@ -143,7 +146,7 @@ async def test_subscriptions_without_end_then_those_above_the_limit_are_refused(
     assert (answer["type"], answer["id"]) == ("error", str(most))
 
 
-async def test_connections_without_end_then_those_above_the_limit_are_shut(plant: Serving) -> None:
+async def test_connection_ended_then_there_is_room_for_another(plant: Serving) -> None:
     li = plant.people["li"]
     connections = [connected(plant) for _ in range(limits.CONNECTIONS_PER_PERSON_MAX)]
     try:
@@ -151,7 +154,7 @@ async def test_connections_without_end_then_those_above_the_limit_are_shut(plant
             await enter(await one.__aenter__(), li)
         async with connected(plant) as connection:
             await say(connection, type="connection_init", payload={"authorization": f"Bearer {li.token}"})
-            assert await closed(connection) == 4403
+            assert await closed(connection) == 4429
     finally:
         for one in connections:
             await one.__aexit__(None, None, None)

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.database import Store
-from plants.rules.genealogy.walks import Bounds, Paths, TraceDirection, walk
+from plants.rules.genealogy.walks import Bounds, Paths, TraceDirection, moves, walk
 from plants.rules.identification.codes import node_id
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.scope import PlantScope
@@ -153,8 +153,11 @@ def test_transfer_there_and_back_then_one_batch_known_at_two_plants(store: Store
         graph.edge(node, BUTTER, target, "TRANSFERRED")
     found = traced(store, graph, [MILK], FORWARD)
     assert found.batches == {MILK: 0, CREAM: 1, BUTTER: 2}
-    assert found.processes == {CHURN: 1, PACK: 2, MOVE: 3, back: 3}
-    assert len(found.links) == 8
+    assert found.processes == {CHURN: 1, PACK: 2}
+    assert found.transfers == {MOVE: 2, back: 2}
+    assert len(found.links) == 4
+    assert sorted(found.moves) == sorted(link for _, link in graph.links if link[2] == "TRANSFERRED")
+    assert found.link_count == 8
     with store.reading() as session:
         (butter,) = batches_page(session, ALL, found, [BUTTER])
         assert butter == TracedBatch(BUTTER, 2, 1, "B3", "MILK", "KGM", 100, 5, None, "UNRESTRICTED")
@@ -255,7 +258,9 @@ def test_any_graph_then_the_nodes_and_edges_of_the_reference_walk(
     ends = sorted({end for _, link in graph.links for end in link[:2] if end & 0xFF < 100})
     seeds = data.draw(st.lists(st.sampled_from(ends), max_size=3, unique=True)) if ends else []
     found = traced(store, graph, seeds, direction, scope)
-    expected = walk([link for plant, link in graph.links if plant in scope], seeds, direction)
+    links = [link for plant, link in graph.links if plant in scope]
+    expected = walk(links, seeds, direction)
+    assert sorted(found.moves) == sorted(moves(links, found.batches))
     assert found.batches.keys() | found.processes.keys() == expected.nodes
     assert sorted(found.links) == sorted(expected.links)
     assert all(node & 0xFF < 100 for node in found.batches)
@@ -279,18 +284,18 @@ def test_rows_outside_the_scope_then_they_change_no_answer(
                 (
                     list(found.batches.items()),
                     list(found.processes.items()),
-                    sorted(found.links),
+                    (sorted(found.links), sorted(found.moves)),
                     summary(session, scope, found),
                     flows(session, scope, found.batches),
                     bounds,
                     batches_page(session, scope, found, list(found.batches)),
                     edges_page(session, scope, found, first=1000),
-                    edges_page(session, scope, found, first=max(1, len(found.links) - 1)),
+                    edges_page(session, scope, found, first=max(1, found.link_count - 1)),
                     *(resolve_seeds(session, scope, start) for start in STARTS),
                     *(traced_page(session, scope, filters, None, 1000) for filters in filters_of(found)),
                     *(traced_count(session, scope, filters) for filters in filters_of(found)),
-                    list(process_names(session, scope, list(found.processes))),
-                    plant_codes(session, scope, list(found.processes)),
+                    list(process_names(session, scope, list(found.handled))),
+                    plant_codes(session, scope, list(found.handled)),
                 )
             )
     assert answers[0] == answers[1]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from plants.rules.ledger.events import Entry, Event, canonical, decode
+from plants.rules.ledger.events import Entry, Event, Subject, canonical, decode
 from plants.rules.ledger.merkle import leaf_hash
 from plants.rules.ledger.upcasting import reached, upcast
 from plants.store.projection import registry
@@ -42,16 +42,23 @@ def test_two_versions_back_then_step_by_step_and_bytes_as_they_were() -> None:
 
 def test_step_from_an_understood_version_missing_then_no_event_is_declared() -> None:
     steps = {version: step for (_, version), step in STEPS.items()}
-    assert Event("GoodsWeighed", dict[str, Any], "Goods were weighed.", version=3, steps=steps).version == 3
+    assert (
+        Event("GoodsWeighed", dict[str, Any], "Goods were weighed.", Subject.BATCH, version=3, steps=steps).version == 3
+    )
     assert (
         Event(
-            "GoodsWeighed", dict[str, Any], "Goods were weighed.", version=9, steps={7: in_grams, 8: with_places}
+            "GoodsWeighed",
+            dict[str, Any],
+            "Goods were weighed.",
+            Subject.BATCH,
+            version=9,
+            steps={7: in_grams, 8: with_places},
         ).version
         == 9
     )
     for version, known, missing in ((3, {}, 1), (3, {1: in_grams}, 2), (5, steps, 3), (9, {8: with_places}, 7)):
         with pytest.raises(ValueError, match=f"GoodsWeighed has no step from version {missing}"):
-            Event("GoodsWeighed", dict[str, Any], "Goods were weighed.", version=version, steps=known)
+            Event("GoodsWeighed", dict[str, Any], "Goods were weighed.", Subject.BATCH, version=version, steps=known)
     assert reached(("GoodsWeighed", 1), STEPS) == ("GoodsWeighed", 3)
 
 

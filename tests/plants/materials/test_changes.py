@@ -1,5 +1,6 @@
 """A change of master data gives some fields; the others stay, and the ledger states the whole definition."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,13 @@ from plants.commands.materials.definitions import (
 from plants.commands.replication.rebuild import rebuild
 from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
 from plants.rules.materials.definitions import MasterKind
-from plants.rules.materials.refusals import FIELD_REQUIRED, NOT_DEFINED, STALE_VERSION
+from plants.rules.materials.refusals import (
+    CONVERSION_IMPOSSIBLE,
+    CONVERSIONS_OUTDATED,
+    FIELD_REQUIRED,
+    NOT_DEFINED,
+    STALE_VERSION,
+)
 from plants.rules.values.refusals import AMOUNT_NOT_POSITIVE, NOTHING_CHANGES, TEXT_INVALID, UNIT_UNKNOWN, RefusalCode
 from tests.factories import Plant
 
@@ -43,7 +50,8 @@ def paths(plant: Plant, order: MaterialChange) -> list[tuple[RefusalCode, tuple[
     "given, then",
     [
         ({"name": "Double cream"}, {"name": "Double cream"}),
-        ({"unit": "LTR"}, {"unit": "LTR"}),
+        ({"unit": "LTR", "conversions": (("KGM", "1"),)}, {"unit": "LTR", "conversions": {"KGM": "1"}}),
+        ({"unit": "LTR", "cleared": frozenset({"conversions"})}, {"unit": "LTR", "conversions": {}}),
         ({"shelf_life_days": 12, "retest_days": 6}, {"shelf_life_days": 12, "retest_days": 6}),
         ({"cleared": frozenset({"shelf_life_days"})}, {"shelf_life_days": None}),
         ({"cleared": frozenset({"conversions", "retest_days"})}, {"conversions": {}, "retest_days": None}),
@@ -99,6 +107,8 @@ def test_version_another_then_stale_and_nothing_changes(plant: Plant) -> None:
     )
 
     assert data == {"thing": "material", "code": "RM-X", "expected": str(first), "current": str(later)}
+    ahead = MaterialChange("RM-X", shelf_life_days=3, expected_version=later + 1)
+    assert plant.refuses(define_material, ahead, STALE_VERSION)["current"] == str(later)
     unknown = MaterialChange("RM-NONE", "Nothing", "KGM", expected_version=first)
     plant.refuses(define_material, unknown, NOT_DEFINED)
 
@@ -108,6 +118,50 @@ def test_nothing_new_given_then_refused(here: Plant) -> None:
     here.refuses(define_material, MaterialChange("RM-X"), NOTHING_CHANGES)
     here.refuses(define_material, MaterialChange("RM-X", conversions=(("LTR", "1.02"),)), NOTHING_CHANGES)
     here.refuses(define_master, MasterChange(MasterKind.LOCATION, "A1"), NOTHING_CHANGES)
+
+
+def test_unit_changes_and_conversions_do_not_then_refused(plant: Plant) -> None:
+    defined(plant)
+
+    assert paths(plant, MaterialChange("RM-X", unit="LTR")) == [(CONVERSIONS_OUTDATED, ("conversions",))]
+
+    plant.do(define_material, MaterialChange("RM-X", cleared=frozenset({"conversions"})))
+    assert plant.do(define_material, MaterialChange("RM-X", unit="LTR")).payload["unit"] == "LTR"
+
+
+@pytest.mark.parametrize(
+    "unit, conversion, exact",
+    [
+        ("KGM", ("KGM", "2"), "1"),
+        ("KGM", ("TNE", "5"), "1000"),
+        ("KGM", ("LBR", "0.4536"), "45359237/100000000"),
+        ("C62", ("DZN", "10"), "12"),
+        ("STK", ("STK", "3"), "1"),
+    ],
+)
+def test_conversion_contradicts_an_exact_one_then_refused(
+    here: Plant, unit: str, conversion: tuple[str, str], exact: str
+) -> None:
+    here.do(define_unit, UnitChange("STK", "Stick", "KGM", "1/4"))
+
+    wrong = MaterialChange("RM-Y", "Butter", unit, conversions=(("HLT", "90"), conversion))
+    refusal = here.refusal(define_material, wrong)
+    assert (refusal.code, refusal.path) == (CONVERSION_IMPOSSIBLE, ("conversions", "1", "factor"))
+    assert (refusal.data["exact"], refusal.further) == (exact, ())
+    whole = MaterialDefinition("RM-Y", "Butter", unit, conversions=dict([conversion]))
+    here.refuses(define_material, whole, CONVERSION_IMPOSSIBLE)
+
+    given = (conversion[0], exact)
+    assert here.do(define_material, replace(wrong, conversions=(given,))).payload["conversions"] == dict([given])
+
+
+def test_impossible_conversion_of_earlier_days_then_other_fields_can_be_saved(here: Plant) -> None:
+    defined(here)
+    with here.store.transaction() as session:
+        session.run("UPDATE materials SET conversions = :c WHERE code = 'RM-X'", {"c": '{"TNE":"5"}'})
+
+    assert here.do(define_material, MaterialChange("RM-X", "Butter")).payload["conversions"] == {"TNE": "5"}
+    here.refuses(define_material, MaterialChange("RM-X", conversions=(("TNE", "6"),)), CONVERSION_IMPOSSIBLE)
 
 
 def test_same_request_again_then_the_first_entry_also_after_later_changes(plant: Plant) -> None:

@@ -4,14 +4,18 @@ from dataclasses import replace
 
 import pytest
 
+from infra.database import Session
 from infra.ids import new_id
-from plants.commands.execution import CommandContext
 from plants.commands.materials.changes import Change, MasterChange, MaterialChange, UnitChange
-from plants.commands.materials.saves import KEPT_FOR, PORTION, ROWS_MAX, Rows, advance_save, begin_save, validate_rows
+from plants.commands.materials.definitions import define_material
+from plants.commands.materials.saves import KEPT_FOR, PORTION, ROWS_MAX, Rows, advance_save, begin_save
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.refusals import REQUEST_REUSED
 from plants.rules.materials.definitions import MATERIAL, MasterKind
+from plants.rules.materials.refusals import ROW_REPEATED
 from plants.rules.materials.saves import OnRefusal, RowOutcome, SaveState
+from plants.rules.people.refusals import NOT_PERMITTED
+from plants.rules.values.actors import Author
 from plants.rules.values.refusals import LINES_INVALID, TEXT_INVALID, UNIT_UNKNOWN, Refusal
 from plants.store.materials.saves import Save, SaveRow, read_refusal, unfinished_save
 from tests.factories import Plant
@@ -34,18 +38,22 @@ def rows(on_refusal: OnRefusal, *, wrong: bool = True) -> Rows:
     return Rows(MATERIAL, tuple(made), on_refusal)
 
 
-def begun(plant: Plant, said: Rows, request: str) -> str:
+def unchecked(_session: Session, _author: Author) -> None:
+    """Accept any author."""
+
+
+def begun(plant: Plant, said: Rows, request: str, *, validates: bool = False) -> str:
     with plant.store.transaction() as session:
-        return begin_save(session, said, actor=plant.actor, call=plant.call(request=request))
+        return begin_save(session, said, actor=plant.actor, call=plant.call(request=request), validates=validates)
 
 
 def advanced(plant: Plant, save: str | None = None) -> bool:
     with plant.store.transaction() as session:
-        return advance_save(session, plant.number, plant.clock.now(), save)
+        return advance_save(session, plant.number, plant.clock.now(), save, check=unchecked)
 
 
-def finished(plant: Plant, said: Rows, request: str) -> Save:
-    save = begun(plant, said, request)
+def finished(plant: Plant, said: Rows, request: str, *, validates: bool = False) -> Save:
+    save = begun(plant, said, request, validates=validates)
     while advanced(plant, save):
         pass
     return save_of(plant, save)
@@ -62,6 +70,13 @@ def results(plant: Plant, save: str) -> list[SaveRow]:
     with plant.store.transaction() as session:
         found = [session.get(SaveRow, (save, place)) for place in range(SIZE)]
         return [one for one in found if one is not None]
+
+
+def numbers(save: Save) -> tuple[int, ...]:
+    """Return recorded, unchanged, refused, rejected and not run rows, after checking that they are all."""
+    found = save.recorded, save.unchanged, save.refused, save.rejected, save.not_run
+    assert sum(found) == save.size
+    return found
 
 
 def entries_of_rows(plant: Plant) -> list[Entry]:
@@ -119,7 +134,7 @@ def test_interrupted_and_sent_again_then_each_row_is_recorded_once(plant: Plant,
 
     def killed() -> None:
         with plant.store.transaction() as session:
-            advance_save(session, plant.number, plant.clock.now(), save)
+            advance_save(session, plant.number, plant.clock.now(), save, check=unchecked)
             raise Killed
 
     with pytest.raises(Killed):
@@ -177,26 +192,135 @@ def test_units_then_their_fields_are_kept_until_they_are_run(here: Plant) -> Non
     assert (save.recorded, save.refused) == (0, 1)
 
 
-def test_validated_then_every_refusal_is_raised_and_nothing_is_kept(plant: Plant) -> None:
+@pytest.mark.parametrize("on_refusal", OnRefusal)
+@pytest.mark.parametrize("wrong", [True, False])
+def test_validated_then_each_row_has_the_result_of_the_save_and_nothing_is_recorded(
+    here: Plant, on_refusal: OnRefusal, *, wrong: bool
+) -> None:
+    request, before = new_id(), here.everything()
+
+    validated = finished(here, rows(on_refusal, wrong=wrong), request, validates=True)
+
+    assert here.everything() == before
+    told = [(one.outcome, one.refusal) for one in results(here, validated.id)]
+    assert {one.entry_idx for one in results(here, validated.id)} == {None}
+    save = finished(here, rows(on_refusal, wrong=wrong), request)
+    assert save.id != validated.id, "the request id was still unused"
+    assert [(one.outcome, one.refusal) for one in results(here, save.id)] == told
+    assert numbers(save) == numbers(validated)
+
+
+def test_validated_after_the_save_then_the_answer_is_that_save(here: Plant) -> None:
+    said, request = rows(OnRefusal.SKIP_ROW), new_id()
+    save = finished(here, said, request)
+    before = here.everything()
+
+    assert begun(here, said, request, validates=True) == save.id
+    with pytest.raises(Refusal) as caught:
+        begun(here, rows(OnRefusal.SKIP_ROW, wrong=False), request, validates=True)
+    assert caught.value.code == REQUEST_REUSED
+    assert here.everything() == before
+
+
+KINDS: dict[str, tuple[Change, Change]] = {
+    MATERIAL: (MaterialChange("N-1", "One", "KGM"), MaterialChange("N-1", "Two", "KGM")),
+    "UNIT": (UnitChange("N-1", "One", "KGM", "2"), UnitChange("N-1", "Two", "KGM", "3")),
+    **{
+        kind.value: (MasterChange(kind, "N-1", "One"), MasterChange(kind, "N-1", "Two"))
+        for kind in MasterKind
+        if kind is not MasterKind.UNIT
+    },
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_code_twice_then_the_later_row_is_refused(here: Plant, kind: str) -> None:
+    first, later = KINDS[kind]
+    before = len(here.entries())
+
+    save = finished(here, Rows(kind, (first, later, later), OnRefusal.SKIP_ROW), new_id())
+
+    assert numbers(save) == (1, 0, 2, 0, 0)
+    (entry,) = here.entries()[before:]
+    assert entry.payload["name"] == "One"
+    refusals = [read_refusal(one.refusal) for one in results(here, save.id) if one.refusal is not None]
+    assert [None if one is None else (one.code, one.data["first"], one.path) for one in refusals] == [
+        (ROW_REPEATED, "0", ("rows", str(number), "code")) for number in (1, 2)
+    ]
+
+
+def test_code_twice_in_different_portions_and_all_are_to_be_rejected_then_nothing_changes(plant: Plant) -> None:
+    said, before = rows(OnRefusal.REJECT_ALL, wrong=False), plant.everything()
+    said = replace(said, changes=(*said.changes[:-1], said.changes[PORTION - 1]))
+
+    save = finished(plant, said, new_id())
+
+    assert plant.everything() == before
+    assert numbers(save) == (0, 0, 1, SIZE - 1, 0)
+    (repeated,) = [one for one in results(plant, save.id) if one.outcome is RowOutcome.REFUSED]
+    assert repeated.repeats == PORTION - 1
+
+
+def test_request_id_of_a_save_then_no_command_may_use_it(plant: Plant) -> None:
+    request = new_id()
+    finished(plant, rows(OnRefusal.SKIP_ROW), request)
+    plant.clock.advance(days=KEPT_FOR.days + 1)
+    begun(plant, rows(OnRefusal.SKIP_ROW), new_id())  # deletes the rows of the first
+
+    refusal = plant.refusal(define_material, MaterialChange("N-1", "One", "KGM"), request=request)
+
+    assert (refusal.code, refusal.path) == (REQUEST_REUSED, ("requestId",))
+
+
+def test_request_id_of_a_command_then_no_save_may_use_it(plant: Plant) -> None:
+    request = new_id()
+    plant.do(define_material, MaterialChange("N-1", "One", "KGM"), request=request)
     before = plant.everything(), plant.rows("SELECT count(*) FROM saves")
 
-    def validate(said: Rows, call: CommandContext) -> None:
-        with plant.store.transaction() as session:
-            validate_rows(session, said, actor=plant.actor, call=call)
-
-    with pytest.raises(Refusal) as caught:
-        validate(rows(OnRefusal.SKIP_ROW), plant.call(request=new_id()))
-    assert [one.path[1] for one in (caught.value, *caught.value.further)] == [str(place) for place in BAD]
-    validate(rows(OnRefusal.SKIP_ROW, wrong=False), plant.call(request=new_id()))
+    for validates in (False, True):
+        with pytest.raises(Refusal) as caught:
+            begun(plant, rows(OnRefusal.SKIP_ROW), request, validates=validates)
+        assert (caught.value.code, caught.value.path) == (REQUEST_REUSED, ("requestId",))
     assert (plant.everything(), plant.rows("SELECT count(*) FROM saves")) == before
 
 
-def test_finished_long_ago_then_forgotten_with_its_rows(here: Plant) -> None:
+@pytest.mark.parametrize("on_refusal, recorded", [(OnRefusal.SKIP_ROW, PORTION - 1), (OnRefusal.REJECT_ALL, 0)])
+def test_author_may_no_longer_save_then_the_save_stops_and_the_rows_say_so(
+    plant: Plant, on_refusal: OnRefusal, recorded: int
+) -> None:
+    save = begun(plant, rows(on_refusal), new_id())
+    if recorded:
+        assert advanced(plant, save)
+    before = plant.everything()
+
+    def refuse(_session: Session, author: Author) -> None:
+        assert author.person == plant.actor.person
+        raise Refusal(NOT_PERMITTED)
+
+    with plant.store.transaction() as session:
+        advance_save(session, plant.number, plant.clock.now(), save, check=refuse)
+    assert not advanced(plant, save)
+
+    assert plant.everything() == before
+    stopped, found = save_of(plant, save), results(plant, save)
+    done = PORTION if recorded else 0
+    assert stopped.state is SaveState.STOPPED
+    assert numbers(stopped)[0] == recorded
+    assert numbers(stopped)[4] == SIZE - done
+    assert {one.outcome for one in found[done:]} == {RowOutcome.NOT_RUN}
+    kept = [read_refusal(one.refusal or "") for one in found[done:]]
+    assert {None if one is None else one.code for one in kept} == {NOT_PERMITTED}
+
+
+def test_finished_long_ago_then_its_rows_are_forgotten(here: Plant) -> None:
     save = finished(here, rows(OnRefusal.SKIP_ROW), new_id())
     waiting = begun(here, rows(OnRefusal.SKIP_ROW), new_id())
+    validation = finished(here, rows(OnRefusal.SKIP_ROW), new_id(), validates=True)
     here.clock.advance(days=KEPT_FOR.days + 1)
     begun(here, rows(OnRefusal.SKIP_ROW), new_id())
 
+    assert here.rows("SELECT count(*) FROM saves WHERE id = :s", s=validation.id) == [(0,)]
+    assert numbers(save_of(here, save.id)) == numbers(save)
     assert here.rows("SELECT count(*) FROM save_rows WHERE save_id = :s", s=save.id) == [(0,)]
     assert save_of(here, waiting).state is SaveState.WAITING
     with here.store.reading() as reads:

@@ -23,7 +23,7 @@ from plants.commands.production.process_records import ProcessOrder
 from plants.commands.production.runs import ProductionRun, record_production
 from plants.commands.production.yields import Output
 from plants.rules.audit.corrections import CorrectionReason
-from plants.rules.genealogy.walks import Link, TraceDirection, walk
+from plants.rules.genealogy.walks import Link, TraceDirection, moves, walk
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry, canonical
 from plants.rules.ledger.merkle import leaf_hash
@@ -252,10 +252,12 @@ def expected(world: World, seed: int, direction: TraceDirection) -> tuple[set[Ga
         applied.read(number, entries[: world.told[number].projected])
     found = walk(applied.links, [seed], direction)
     batches = {node for node in found.nodes if node not in applied.processes}
-    touched = {plant_of(node) for node in found.nodes} | {plant for plant, batch in applied.stated if batch in batches}
+    moved = moves(applied.links, batches)
+    handled = {*found.nodes, *(node for link in moved for node in link[:2])}
+    touched = {plant_of(node) for node in handled} | {plant for plant, batch in applied.stated if batch in batches}
     wanted = Expected(world, applied, batches, touched)
     if direction is not TraceDirection.BACKWARD:
-        wanted.on_the_road(found.links)
+        wanted.on_the_road(moved)
     wanted.unresolved()
     wanted.unseen()
     wanted.behind()
@@ -266,7 +268,7 @@ def ask(world: World, seed: int, direction: TraceDirection, **given: Any) -> tup
     with world.hub.store.reading() as reads:
         traced = trace(reads, SCOPE, Seeds((seed,)), direction)
         found = completeness(reads, SCOPE, traced, now=world.plants[1].clock.now(), **given)
-    return found, {*traced.batches, *traced.processes}
+    return found, {*traced.batches, *traced.handled}
 
 
 def check(world: World, counts: dict[str, int]) -> None:

@@ -147,7 +147,7 @@ async def test_decisions_refused_then_nothing_changed_and_each_says_why(
     own = person(1, (1, Role.MANAGER))
     for actor, given, refusal, text in (
         (own, {}, "CHANGE_OWN_REQUEST", f"变更申请 {asked.index} 由您本人提出，须由他人审批。"),
-        (QUALITY, {"proposal": "00"}, "PROPOSAL_DIFFERS",
+        (QUALITY, {"proposal": "00" * 32}, "PROPOSAL_DIFFERS",
          f"变更申请 {asked.index} 与您所见内容不一致，请重新查看后再审批。"),
         (QUALITY, {"changeRequestId": node_id("change", 1, 999)}, "CHANGE_UNKNOWN",
          "此处没有变更申请 999，请重新查看申请列表。"),
@@ -247,7 +247,7 @@ async def test_extension_decided_at_the_plant_then_it_is_for_the_hub(here: Plant
     answer = await node.do(
         MANAGER, "decideChangeRequest", "... on ChangeLevelWrong { levels }", **decision(here.entry())
     )
-    assert (answer["code"], answer["levels"]) == ("CHANGE_LEVEL_WRONG", "HUB")
+    assert (answer["code"], answer["levels"]) == ("CHANGE_LEVEL_WRONG", ["HUB"])
     assert here.everything() == before
 
 
@@ -273,11 +273,11 @@ async def test_lists_then_each_sees_the_requests_of_their_plants_alone(group: Gr
         (THERE, {}, there),
         (THERE, {"plantCode": {"eq": "SH1"}}, []),
         (THERE, {"batchCode": {"eq": first.envelope["key"]}}, []),
-        (person(4), {}, []),
     ):
         found = (await hub.ask(actor, LISTED, filter=given))["changeRequests"]
         assert (given, [one["index"] for one in found["nodes"]]) == (given, expected)
         assert found["totalCount"] == len(expected)
+    assert await hub.refuses(person(4), LISTED) == ["changeRequests"]
     document = "query($id: ID!) { changeRequest(id: $id) { index } node(id: $id) { id } }"
     for one in (node_id("change", 1, first.index), node_id("change", 9, first.index), "nothing"):
         found = await hub.ask(THERE, document, id=one)

@@ -1,13 +1,17 @@
 """Corrections over GraphQL: an entry is reversed once, and what builds on it comes first."""
 
+import re
+
 from infra.ids import new_id
 from plants.commands.inventory.movements import Move, move_batch
+from plants.store.projection.registry import EVENTS
 from schema.engine.node_ids import node_id
 from tests.factories import Plant
+from tests.house.sources import ROOT
 from tests.schema.asking import MANAGER, OPERATOR, QUALITY, Served
 
 WANTED = """... on EntryCorrected { entry { index type }
-  corrected { index type corrected { correctionReason reason entry { index } } } }"""
+  corrected { index type correction { correctionReason reason entry { index } } } }"""
 
 
 async def test_corrected_then_the_goods_are_back_where_they_were(here: Plant, node: Served) -> None:
@@ -25,7 +29,7 @@ async def test_corrected_then_the_goods_are_back_where_they_were(here: Plant, no
         "corrected": {
             "index": moved.index,
             "type": "BatchMoved",
-            "corrected": {
+            "correction": {
                 "correctionReason": "INCORRECT_DATA",
                 "reason": "30, not 40",
                 "entry": {"index": index},
@@ -78,3 +82,10 @@ async def test_refused_then_nothing_changed(here: Plant, node: Served) -> None:
         for actor, code in ((QUALITY, "ENTRY_UNKNOWN"), (OPERATOR, "NOT_PERMITTED")):
             assert (await node.do(actor, "correctEntry", "", entryId=other, **given))["code"] == code
     assert here.everything() == before
+
+
+def test_description_of_corrections_then_each_correctable_type_and_no_other() -> None:
+    sdl = (ROOT / "schema/plant.graphql").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"Entries of these types can be corrected: ([\w, ]+)\.", sdl)
+    assert set(listed.split(", ")) == {name for name, event in EVENTS.items() if event.correctable}
+    assert "A dispatch cannot be corrected" in sdl

@@ -20,6 +20,7 @@ from plants.store.genealogy.edges import Edge
 from plants.store.production.process_records import ProcessRow
 from schema.engine.connections import canonical
 from schema.engine.limits import COST_MAX, PAGE_MAX, ROWS_MAX
+from schema.engine.node_ids import node_id, read_parts
 from tests.factories import Plant, plant_store, postgres_plant
 from tests.schema.asking import MANAGER, Served, served
 
@@ -110,8 +111,19 @@ async def test_later_page_of_a_parent_then_it_goes_on_after_the_cursor(plant: Pl
     assert seen == given
 
 
+async def test_list_asked_twice_in_pages_of_two_sizes_then_each_has_its_own_size(here: Plant, node: Served) -> None:
+    fed(here, "1", "2", "3")
+    page = "pageInfo { hasNextPage } nodes { quantity { amount } }"
+    document = (
+        f"{{ processRecords {{ nodes {{ a: inputs(first: 1) {{ {page} }} b: inputs(first: 3) {{ {page} }} }} }} }}"
+    )
+    (found,) = (await node.ask(MANAGER, document))["processRecords"]["nodes"]
+    assert [amounts(found[name]) for name in ("a", "b")] == [["1"], ["1", "2", "3"]]
+    assert [found[name]["pageInfo"]["hasNextPage"] for name in ("a", "b")] == [True, False]
+
+
 async def test_cursor_of_another_parent_or_list_then_refused(here: Plant, node: Served) -> None:
-    fed(here, "1", "2")
+    older = fed(here, "1", "2")
     newer = fed(here, "3", "4")
     found = (await node.ask(MANAGER, LINES, first=2, lines=1))["processRecords"]["nodes"]
     cursor = found[1]["inputs"]["pageInfo"]["endCursor"]
@@ -126,6 +138,10 @@ async def test_cursor_of_another_parent_or_list_then_refused(here: Plant, node: 
     assert here.process(newer)["id"] == newer
     document = "query($id: ID!) { node(id: $id) { ... on ProcessLine { quantity { amount } } } }"
     assert await node.ask(MANAGER, document, id=line["id"]) == {"node": {"quantity": {"amount": "4"}}}
+    parts = read_parts("process-line", (int,) * 4, line["id"])
+    assert parts is not None
+    assert parts[0] == newer
+    assert await node.ask(MANAGER, document, id=node_id("process-line", older, *parts[1:])) == {"node": None}
 
 
 async def test_all_lines_of_a_page_of_parents_then_refused_and_in_smaller_pages_answered(

@@ -12,7 +12,7 @@ from schema.engine.budgets import CostBudgets
 from schema.engine.contracts import contract
 from schema.engine.cost_directives import stated_maximum
 from schema.engine.costs import kept_cost, operation_cost
-from schema.engine.limits import COST_MAX, COST_PER_MINUTE, PAGE_MAX, kept_document
+from schema.engine.limits import COMMANDS_MAX, COST_MAX, COST_PER_MINUTE, PAGE_MAX, kept_document
 from tests.factories import Plant
 from tests.schema.asking import MANAGER, OPERATOR, Served
 
@@ -160,6 +160,24 @@ def test_several_operations_then_the_named_one_counts() -> None:
     assert [operation_cost(schema, document, name, {}) for name in ("A", "B")] == [1, 3]
 
 
+HOUSE = "fragment Told on Refusal { code message path furtherRefusals { code message path } }"
+HOUSE_DOCUMENTS = (
+    """mutation($given: [CommandInput!]!) { submit(commands: $given) { requestId refusal { ...Told }
+    recorded { entry { id index type recordedAt } } } }""",
+    "{ batches { nodes { code atPlants { blockedBy { ...Told } } } } }",
+    "{ changeRequests { nodes { id decisions { verdict refusal { ...Told } } differences { __typename } } } }",
+)
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("document", HOUSE_DOCUMENTS)
+def test_reasonable_document_with_the_fragment_of_refusals_then_within_the_limit(role: Role, document: str) -> None:
+    asked = parse(document + HOUSE)
+
+    assert not validate(graphql_schema(role), asked)
+    assert operation_cost(graphql_schema(role), asked, None, {"given": [{}] * COMMANDS_MAX}) < COST_MAX / 4
+
+
 async def test_many_objects_inside_many_then_refused_by_cost_and_paged_answered(here: Plant, node: Served) -> None:
     codes = [here.receive() for _ in range(3)]
 
@@ -168,7 +186,11 @@ async def test_many_objects_inside_many_then_refused_by_cost_and_paged_answered(
     high = 500 + 500 * 100
     assert refused["data"] is None
     (error,) = refused["errors"]
-    assert error["extensions"] == {"code": "LIMIT_EXCEEDED", "cost": high, "limit": COST_MAX}
+    dearest = {"path": "batches.nodes.history.nodes", "size": 100}
+    assert error["extensions"] == {
+        "code": "LIMIT_EXCEEDED", "limitName": "COST_MAX", "limit": COST_MAX, "cost": high, "dearestList": dearest,
+    }  # fmt: skip
+    assert "The dearest list is `batches.nodes.history.nodes` with 100 elements." in error["message"]
     assert f"The operation can cost {high}; {COST_MAX} is the limit." in error["message"]
     assert node.services.budgets.balance(MANAGER.actor_id, here.clock.now()).spent == 0
     found, after = [], None
@@ -185,7 +207,10 @@ async def test_process_records_with_all_their_lines_then_refused_by_cost_and_pag
     here: Plant, node: Served
 ) -> None:
     refused = await node.answer(MANAGER, LINES, records=500)
-    assert refused["errors"][0]["extensions"] == {"code": "LIMIT_EXCEEDED", "cost": 500 * 201, "limit": COST_MAX}
+    dearest = {"path": "processRecords.nodes.inputs.nodes", "size": 50}
+    assert refused["errors"][0]["extensions"] == {
+        "code": "LIMIT_EXCEEDED", "limitName": "COST_MAX", "limit": COST_MAX, "cost": 500 * 201, "dearestList": dearest,
+    }  # fmt: skip
     answer = await node.ask(MANAGER, LINES, records=50)
     assert answer == {"processRecords": {"nodes": []}}
     assert node.services.budgets.balance(MANAGER.actor_id, here.clock.now()).spent == 50 * 201
@@ -221,7 +246,8 @@ async def test_budget_spent_then_refused_until_the_next_minute_and_others_are_an
 
     assert refused["data"] is None
     assert refused["errors"][0]["extensions"] == {
-        "code": "LIMIT_EXCEEDED", "cost": 50, "limit": 120, "left": 20, "resetAt": "2026-03-14T08:01:00.000000Z",
+        "code": "LIMIT_EXCEEDED", "limitName": "COST_PER_MINUTE", "limit": 120, "cost": 50, "left": 20,
+        "resetAt": "2026-03-14T08:01:00.000000Z",
     }  # fmt: skip
     assert "you have 20 of 120 left until 2026-03-14T08:01:00Z" in refused["errors"][0]["message"]
     assert await node.ask(MANAGER, "{ batches(first: 20) { nodes { code } } }") == {"batches": {"nodes": []}}

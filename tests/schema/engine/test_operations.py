@@ -10,7 +10,7 @@ from schema.engine.context import Info
 from schema.engine.contracts import build, contract
 from schema.engine.operations import Operation, OperationKind, operations, query
 from schema.engine.reading_order import in_reading_order
-from schema.engine.refusals import REFUSALS
+from schema.engine.refusals import REFUSALS, type_name
 from schema.engine.sdl import sdl
 
 
@@ -52,7 +52,7 @@ def test_sdl_then_roots_first_refusals_last_and_a_connection_behind_its_node(rol
     names = [one.name.value for one in kinds]
 
     assert names[:3] == ["Query", "Mutation", "Subscription"]
-    refusals = [one.name.value for one in kinds if one.name.value in {code.type_name for code in REFUSALS}]
+    refusals = [one.name.value for one in kinds if one.name.value in {type_name(code) for code in REFUSALS}]
     assert names[-len(refusals) :] == refusals
     assert names.index("Batch") < names.index("BatchConnection") < names.index("BatchEdge") < names.index("Stock")
 

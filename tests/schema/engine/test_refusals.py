@@ -1,24 +1,30 @@
 """Refusals: one type for each code, and each mutation declares exactly those that its commands can raise."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Final
 
 import pytest
+from graphql import assert_interface_type, build_schema
 
 from infra.messages import word
-from plants.rules.approvals.change_requests import ChangeState
+from infra.roles import Role
+from plants.rules.approvals.change_requests import ChangeLevel, ChangeState
 from plants.rules.approvals.refusals import CHANGE_STALE
 from plants.rules.identification.refusals import BATCH_CODE_CHARACTERS, BATCH_CODE_INVALID
+from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.quality.holds import HoldKind
 from plants.rules.values.refusals import LINES_INVALID, RULE_PRINTABLE, DatumKind, Refusal, RefusalCode
+from plants.store.projection.registry import EVENTS
 from plants.store.refusals import declared_refusals
 from schema.engine.node_ids import node_id
 from schema.engine.operations import Operation, OperationKind, operations
 from schema.engine.quantities import Quantity
 from schema.engine.refusals import COMMON, REFUSALS, NewerRefusal, kept_refusal, query_error, refused, shown
 from schema.engine.scalars import ExactDecimal
+from schema.engine.sdl import sdl
 from tests.schema.engine.call_graph import Orders, codes_of
 
 MUTATIONS = [one for one in operations() if one.kind is OperationKind.MUTATION and one.name != "submit"]
@@ -41,8 +47,8 @@ def test_mutations_of_one_command_then_they_send_different_types_of_order() -> N
 def test_mutation_then_it_declares_exactly_what_its_commands_can_raise(mutation: Operation) -> None:
     orders = orders_of(mutation)
     raised = set().union(*(codes_of(command, orders) for command in mutation.access.commands))
-    if mutation.bulk:
-        raised |= {LINES_INVALID}  # of the number of rows
+    if mutation.bulk:  # the rows keep the refusals of the command
+        raised = {LINES_INVALID, *(() if Role.PLANT in mutation.roles else (NOT_DEFINED,))}
 
     declared = set(mutation.refusals)
 
@@ -67,6 +73,7 @@ SAMPLES: Final[Mapping[DatumKind, tuple[str, object]]] = {
     DatumKind.TRANSFER: ("43", node_id("transfer", 43)),
     DatumKind.HOLD_KIND: ("RECALL", HoldKind.RECALL),
     DatumKind.DISPOSITION: ("RESTRICTED", Disposition.RESTRICTED),
+    DatumKind.CHANGE_LEVELS: ("HUB, PLANT", [ChangeLevel.HUB, ChangeLevel.PLANT]),
     DatumKind.CHANGE_STATE: ("APPLIED", ChangeState.APPLIED),
     DatumKind.QUANTITY: ("12.5", Quantity(amount=ExactDecimal("12.5"), unit="KGM")),
 }
@@ -127,3 +134,15 @@ def test_refusal_of_a_newer_program_then_its_code_alone() -> None:
     kept = kept_refusal("MOON_WRONG", {"phase": "full"}, "zh")
     assert (type(kept), kept.code) == (NewerRefusal, "MOON_WRONG")
     assert kept.message == "较新的程序以代码 MOON_WRONG 拒绝了它。请更新本节点以查看原因。"
+
+
+@pytest.mark.parametrize("role", Role)
+def test_type_of_a_refusal_then_its_name_says_its_code_and_is_no_event(role: Role) -> None:
+    built = build_schema(sdl(role), assume_valid=True)
+    interface = assert_interface_type(built.type_map["Refusal"])
+    types = built.get_implementations(interface).objects
+    named = {one.name for one in types} - {NewerRefusal.__name__}
+    codes = {name: re.sub(r"(?<!^)(?=[A-Z])", "_", name.removesuffix("Refusal")).upper() for name in named}
+    assert {*codes.values()} <= REFUSALS.keys()
+    assert len(codes) == len({*codes.values()}) > 50
+    assert not named & EVENTS.keys()

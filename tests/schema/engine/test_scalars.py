@@ -9,7 +9,16 @@ from plants.rules.values.refusals import RefusalCode
 from plants.store.monitoring import alarms
 from plants.store.projection.registry import EVENTS
 from plants.store.refusals import declared_refusals
-from schema.engine.scalars import NAME_LENGTH_MAX, SCALARS, AlarmKind, EventType, read_decimal, read_rational
+from schema.engine.scalars import (
+    NAME_LENGTH_MAX,
+    SCALARS,
+    AlarmKind,
+    EventType,
+    Rational,
+    rational_text,
+    read_decimal,
+    read_rational,
+)
 from tests.factories import Plant
 from tests.schema.asking import MANAGER, Served
 
@@ -50,6 +59,19 @@ def test_malformed_code_then_refused_with_the_rule(text: object) -> None:
         parse(AlarmKind, text)
     with pytest.raises(GraphQLError, match="RefusalCode cannot be"):
         parse(RefusalCode, text)
+
+
+@pytest.mark.parametrize(
+    "given, shown",
+    [
+        ("1.03", "1.03"), ("103/100", "1.03"), ("25", "25"), ("1000", "1000"), ("1/3", "1/3"), ("2/6", "1/3"),
+        ("0.000001", "0.000001"), ("1/1024", "0.0009765625"), ("-1/8", "-0.125"), ("0.50", "0.5"), ("0", "0"),
+        (f"1/{2**70}", f"1/{2**70}"),
+    ],
+)  # fmt: skip
+def test_rational_then_shown_as_its_exact_decimal_where_there_is_one(given: str, shown: str) -> None:
+    assert rational_text(given) == shown
+    assert rational_text(parse(Rational, shown)) == shown, "what is shown can be given back"
 
 
 async def test_ledger_filtered_by_type_then_unknown_types_find_nothing(here: Plant, node: Served) -> None:

@@ -10,9 +10,9 @@ from auth.actors import Role
 from infra.ids import new_id
 from infra.roles import Role as NodeRole
 from schema.engine.contracts import contract
+from schema.engine.limits import COMMANDS_MAX, Limit
 from schema.engine.node_ids import node_id
 from schema.engine.operations import OperationKind, operations
-from schema.engine.submissions import SUBMITTED_MAX
 from tests.factories import Plant
 from tests.schema.asking import AUDITOR, DIRECTOR, JSON, OPERATOR, Served, person
 from tests.schema.group import Group, hold_at_hub
@@ -118,18 +118,103 @@ async def test_commands_of_several_permissions_then_each_as_if_sent_alone(here: 
         assert (here.everything() == before) is (actor is not OPERATOR)
 
 
+VALUE_SUBMIT = """mutation($commands: [CommandInput!]!) { submit(commands: $commands) {
+  requestId recorded { entry { index } }
+  refusal { code path message ... on ValueInvalid { text rule } furtherRefusals { code path } } } }"""
+
+
+async def test_malformed_commands_then_each_is_refused_in_its_place_and_the_others_are_run(
+    here: Plant, node: Served
+) -> None:
+    wrong: list[tuple[Any, list[str] | None]] = [
+        (receipt(occurredAt="30.11.2026"), ["occurredAt"]),
+        (receipt(quantity={"amount": 1.5, "unit": "KGM"}), ["quantity", "amount"]),
+        (receipt(colour="red"), ["colour"]),
+        (receipt(quantity={"amount": "1"}), ["quantity", "unit"]),
+        (receipt(attributes=[{"name": "a", "value": "b"}, {"name": 7, "value": "b"}]), ["attributes", "1", "name"]),
+        (command("correctEntry", entryId="x", reasonKind="NONE", reason="r"), None),
+        ({}, None),
+        ({**receipt(), **move("SH1-1")}, None),
+        ({"receiveBatch": None}, None),
+        ({"submit": {}}, None),
+        (None, None),
+        ("text", None),
+    ]
+    size = len(here.entries())
+    commands = [one for each, _ in wrong for one in (receipt(), each)]
+
+    answer = await node.ask(OPERATOR, VALUE_SUBMIT, commands=commands)
+
+    found = answer["submit"]
+    assert [one["recorded"]["entry"]["index"] for one in found[::2]] == [*range(size, size + len(wrong))]
+    for (given, path), one in zip(wrong, found[1::2], strict=True):
+        assert one["recorded"] is None
+        assert one["refusal"]["code"] == "VALUE_INVALID", one
+        if path is not None:
+            assert one["refusal"]["path"] == path
+            assert one["requestId"] == next(iter(given.values()))["requestId"]
+    assert found[1]["refusal"]["text"] == "30.11.2026"
+    assert found[1]["refusal"]["rule"] == "use RFC 3339 with an offset, like 2026-03-14T08:00:00Z."
+    assert [one["requestId"] for one in found[13::2]] == [None] * 6
+    assert len(here.entries()) == size + len(wrong)
+    again = await node.ask(OPERATOR, VALUE_SUBMIT, commands=commands)
+    assert again == answer
+
+
+async def test_several_values_of_a_command_are_malformed_then_all_are_told(node: Served) -> None:
+    (one,) = (await node.ask(OPERATOR, VALUE_SUBMIT, commands=[{"receiveBatch": {"occurredAt": 1, "colour": 2}}]))[
+        "submit"
+    ]
+
+    places = [one["refusal"]["path"], *(each["path"] for each in one["refusal"]["furtherRefusals"])]
+    assert sorted(places) == [
+        ["colour"],
+        ["locationCode"],
+        ["materialCode"],
+        ["occurredAt"],
+        ["quantity"],
+        ["requestId"],
+    ]
+
+
+async def test_invisible_characters_in_the_input_then_the_message_quotes_them_as_escapes(node: Served) -> None:
+    sent = "a\n\u202eb\u200b" + "x" * 1000
+    wrong = [receipt(occurredAt=sent), receipt(locationCode=sent), receipt(materialCode=sent)]
+
+    for one in (await node.ask(OPERATOR, VALUE_SUBMIT, commands=wrong))["submit"]:
+        message = one["refusal"]["message"]
+        assert message.isprintable()
+        assert "a\\n\\u202eb\\u200bx" in message
+        assert len(message) < 400
+
+
+async def test_malformed_literal_of_a_command_then_the_document_is_refused(here: Plant, node: Served) -> None:
+    before = here.everything()
+    literal = "mutation { submit(commands: [{ receiveBatch: { colour: 2 } }]) { requestId } }"
+
+    assert (await node.answer(OPERATOR, literal))["errors"]
+    assert here.everything() == before
+
+
 async def test_too_many_or_no_commands_then_said_so_and_nothing_is_done(here: Plant, node: Served) -> None:
     before = here.everything()
     for commands, text in (
-        ([receipt()] * (SUBMITTED_MAX + 1), "`commands` holds at most 500 commands, not 501."),
-        ([{**receipt(), **move("SH1-1")}], "must specify exactly one key"),
-        ([{}], "must specify exactly one key"),
-        ([{"receiveBatch": None}], "must be non-null"),
-        ([{"submit": {}}], "unknown field 'submit'"),
+        ([receipt()] * (COMMANDS_MAX + 1), "`commands` holds at most 500 commands, not 501."),
+        ([{}] * (COMMANDS_MAX + 1), "`commands` holds at most 500 commands, not 501."),
     ):
         (error,) = (await node.answer(OPERATOR, PLAIN, commands=commands))["errors"]
         assert text in error["message"], error
     assert (await node.ask(OPERATOR, SUBMIT, commands=[]))["submit"] == []
+    assert here.everything() == before
+
+
+async def test_as_many_commands_as_the_limit_then_each_is_answered(here: Plant, node: Served) -> None:
+    before = here.everything()
+
+    done = await submit(node, [command("closeProcess", processId="nonsense") for _ in range(COMMANDS_MAX)])
+
+    refused = {"code": "PROCESS_UNKNOWN", "path": ["processId"], "furtherRefusals": []}
+    assert [one["refusal"] for one in done] == [refused] * COMMANDS_MAX
     assert here.everything() == before
 
 
@@ -154,7 +239,7 @@ async def test_batches_of_all_answers_are_too_many_then_only_the_answer_is_refus
     batch = here.receive(amount="100")
     part = {"quantity": {"amount": "1", "unit": "KGM"}, "locationCode": "A1"}
     splits = [command("splitBatch", batchCode=batch, locationCode="A1", parts=[part] * 4) for _ in range(3)]
-    monkeypatch.setattr("schema.engine.context.ROWS_MAX", 3 + 3 * 4 - 1)
+    monkeypatch.setattr("schema.engine.context.ROWS_MAX", Limit(3 + 3 * 4 - 1, "Rows."))
     parts = SUBMIT.replace("BatchReceived { batch { code } }", "BatchSplit { parts { code } }")
     size = len(here.entries())
 
@@ -180,10 +265,47 @@ def test_members_of_a_command_then_the_mutations_of_the_role_with_their_inputs(r
     expected = {
         name: str(field.args["input"].type).removesuffix("!")
         for name, field in schema.mutation_type.fields.items()
-        if name not in bulk and set(field.args) == {"input", "validateOnly"}
+        if name not in bulk and "input" in field.args
     }
+    members = {name: field.type for name, field in kind.fields.items()}
+    for name, field in schema.mutation_type.fields.items():
+        if set(field.args) > {"input", "validateOnly"} and name in expected:
+            member = members.pop(name)
+            del expected[name]
+            assert isinstance(member, GraphQLInputObjectType)
+            given = {each: str(one.type) for each, one in field.args.items() if each != "validateOnly"}
+            assert {each: str(one.type) for each, one in member.fields.items()} == given
 
-    assert {name: str(field.type) for name, field in kind.fields.items()} == expected
+    assert {name: str(one) for name, one in members.items()} == expected
+
+
+async def test_commands_with_more_arguments_than_an_input_then_run_as_their_mutations(
+    group: Group, hub: Served
+) -> None:
+    batch = group.here.receive()
+    group.hears()
+    supplier = {"requestId": new_id(), "code": "S-Q", "name": "Queued"}
+    hold = {"requestId": new_id(), "batchCode": batch, "reason": "Seal", "kind": "QUALITY"}
+    commands: list[dict[str, JSON]] = [
+        {"saveSupplier": {"input": supplier, "plantCodes": ["SH1"]}},
+        {"saveSupplier": {"input": {**supplier, "requestId": new_id(), "name": 7}, "plantCodes": ["SH1"]}},
+        {"saveSupplier": {"input": {**supplier, "requestId": new_id()}}},
+        {"placeHold": {"input": hold}},
+        {"placeHold": {"input": {**hold, "requestId": new_id()}, "plantCodes": []}},
+    ]
+
+    done = (await hub.ask(DIRECTOR, AT_HUB, commands=commands))["submit"]
+
+    assert [one["recorded"] and one["recorded"]["entry"]["type"] for one in done] == [
+        "MasterChangeDirected", None, None, "HoldDirected", None,
+    ]  # fmt: skip
+    assert [one["requestId"] for one in done] == [next(iter(one.values()))["input"]["requestId"] for one in commands]
+    assert [one["refusal"] for one in done[1:]] == [
+        {"code": "VALUE_INVALID", "path": ["name"]},
+        {"code": "VALUE_INVALID", "path": ["plantCodes"]},
+        None,
+        {"code": "LINES_INVALID", "path": ["plantCodes"]},
+    ]
 
 
 async def test_commands_of_the_hub_then_run_there(group: Group, hub: Served) -> None:

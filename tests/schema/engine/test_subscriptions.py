@@ -18,7 +18,9 @@ from plants.commands.execution import CommandContext
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.rules.ledger.events import Entry
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from plants.store.replication.status import ReplicationState, amend
 from schema.engine.context import Context
+from schema.engine.limits import Limit
 from tests.factories import OPERATOR as WANG_FANG
 from tests.factories import Plant, plant_store, postgres_plant
 from tests.patience import patient
@@ -321,6 +323,25 @@ async def test_replication_then_every_plant_at_once_and_each_that_changes(group:
         assert await silent(events)
 
 
+async def test_replication_leaves_the_filter_and_returns_then_it_comes_again(group: Group, hub: Served) -> None:
+    group.checkpointed()
+    wanted = {"plantCode": {"eq": "NB1"}, "state": {"eq": "IN_SYNC"}}
+
+    def change(state: ReplicationState) -> None:
+        with group.hub.store.transaction() as session:
+            amend(session, group.there.number, state=state)
+
+    async with aclosing(hub.follow(DIRECTOR, STATUS, filter=wanted)) as events:
+        (first,) = await taken(events, 1)
+        coming = await begun(events)
+        change(ReplicationState.UNREACHABLE)
+        await asyncio.sleep(patient(1.5))
+        assert not coming.done()
+        change(ReplicationState.IN_SYNC)
+        async with asyncio.timeout(patient(SECONDS_MAX)):
+            assert event(await coming)["status"] == event(first)["status"]
+
+
 async def test_replication_then_of_ones_own_plants_alone(hub: Served) -> None:
     async with aclosing(hub.follow(THERE, STATUS)) as events:
         (first,) = await taken(events, 1)
@@ -359,7 +380,7 @@ async def test_alarms_then_the_active_ones_and_each_that_is_raised_counted_or_en
         assert event((await taken(events, 1))[0])["alarm"]["kind"] == "JOB_OVERDUE"
         assert await silent(events)
     async with aclosing(node.follow(person(4), ALARMS)) as events:
-        assert await silent(events)
+        assert (await anext(events))["errors"]
 
 
 async def test_rows_of_many_events_then_each_has_those_of_one_answer(
@@ -368,7 +389,7 @@ async def test_rows_of_many_events_then_each_has_those_of_one_answer(
     after = await now(node)
     for _ in range(5):
         release_asked(here)
-    monkeypatch.setattr("schema.engine.context.ROWS_MAX", 3)
+    monkeypatch.setattr("schema.engine.context.ROWS_MAX", Limit(3, "Rows."))
     document = """subscription($after: String) { changeRequests(after: $after) {
       cursor changeRequest { batch { history(first: 3) { nodes { index } } } } } }"""
     async with aclosing(node.follow(MANAGER, document, after=after)) as events:

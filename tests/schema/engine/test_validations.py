@@ -115,7 +115,7 @@ def inputs_at_hub(group: Group) -> dict[str, JSON]:
     group.hears()
     reason, both = "Glass found", ["SH1", "NB1"]
     return {
-        **{name: {**given, "plantCodes": both} for name, given in DEFINITIONS.items()},
+        **{name: {**given, "plantCodes": both} for name, given in (DEFINITIONS | MANY).items()},
         "placeHold": {"batchCode": milk, "reason": reason, "plantCodes": both},
         "openRecall": {"batchCodes": [milk, recalled], "reason": reason},
         "liftHold": {"holdId": node_id("directed-hold", hold_at_hub(group, milk)), "reason": reason},
@@ -131,14 +131,26 @@ async def check(node: Served, actor: Actor, inputs: dict[str, JSON]) -> None:
     assert set(inputs) == declared - AT_WORKLISTS - {"submit"}
     sent = {name: {"requestId": new_id(), **given} for name, given in inputs.items()}
     validated = {}
+    for name in MANY:
+        await check_many(node, actor, name, sent.pop(name))
     for name, given in sent.items():
         validated[name] = await node.validate(actor, name, **given)
         assert (validated[name]["__typename"], validated[name].get("alreadyRecorded")) == ("Validated", False), name
     for name, given in sent.items():
-        done = await node.do(actor, name, "" if name in MANY else "... on Recorded { entry { type } }", **given)
+        done = await node.do(actor, name, "... on Recorded { entry { type } }", **given)
         assert "code" not in done, (name, done)
-        assert name in MANY or done["entry"] == {"type": validated[name]["eventType"]}, name
+        assert done["entry"] == {"type": validated[name]["eventType"]}, name
         assert (await node.validate(actor, name, **given))["alreadyRecorded"] is True, name
+
+
+async def check_many(node: Served, actor: Actor, name: str, given: JSON) -> None:
+    """Do the same with a mutation of many rows, which is validated by a job."""
+    job = "... on JobAccepted { job { id validateOnly rows { nodes { outcome } } } }"
+    validated = (await node.do(actor, name, job, validateOnly=True, **given))["job"]
+    done = (await node.do(actor, name, job, **given))["job"]
+    assert (validated["validateOnly"], done["validateOnly"]) == (True, False)
+    assert validated["rows"] == done["rows"] != {"nodes": []}
+    assert (await node.do(actor, name, job, validateOnly=True, **given))["job"] == done
 
 
 async def test_mutations_of_a_plant_then_each_is_validated_without_a_trace(tmp_path: Path) -> None:

@@ -81,6 +81,22 @@ async def test_holds_then_filtered_by_what_they_show(here: Plant, node: Served) 
         ]
 
 
+async def test_holds_listed_twice_with_other_filters_then_each_list_has_its_own_nodes_and_count(
+    here: Plant, node: Served
+) -> None:
+    code = here.receive()
+    kinds = HoldKind.QUALITY, HoldKind.PARAMETER_BREACH, HoldKind.QUALITY
+    for number, kind in enumerate(kinds):
+        here.do(quarantine_batch, Quarantine(code, f"R{number}", kind))
+    document = """query($code: BatchCode!) { batch(code: $code) {
+      quality: holds(filter: { kind: { eq: QUALITY } }) { totalCount nodes { reason } }
+      breaches: holds(filter: { kind: { eq: PARAMETER_BREACH } }) { totalCount nodes { reason } } } }"""
+    assert (await node.ask(MANAGER, document, code=code))["batch"] == {
+        "quality": {"totalCount": 2, "nodes": [{"reason": "R0"}, {"reason": "R2"}]},
+        "breaches": {"totalCount": 1, "nodes": [{"reason": "R1"}]},
+    }
+
+
 async def test_history_of_many_batches_then_each_has_its_own(here: Plant, node: Served) -> None:
     codes = [here.receive() for _ in range(3)]
     here.do(move_batch, Move(codes[1], "A1", "B1", "10", "KGM"))
@@ -91,14 +107,23 @@ async def test_history_of_many_batches_then_each_has_its_own(here: Plant, node: 
     assert [one["history"]["nodes"] for one in found] == [
         [{"index": first["index"] + number, "type": "BatchReceived"}] for number in range(3)
     ]
-    assert len(await paged(node, codes[1], "history", "type")) == 2
+    for given, types in (
+        ("", ["BatchReceived", "BatchMoved"]),
+        ("orderBy: {field: RECORDED}", ["BatchReceived", "BatchMoved"]),
+        ("orderBy: {field: RECORDED, direction: DESCENDING}", ["BatchMoved", "BatchReceived"]),
+    ):
+        assert [one["type"] for one in await paged(node, codes[1], "history", "type", f"{given} ")] == types
 
 
 async def test_made_and_used_then_the_records_and_the_receipt_are_named(here: Plant, node: Served) -> None:
     order = Delivery("RM-MILK", "100", "KGM", "A1", supplier="S1", supplier_lot="L-7", order="PO-1")
     milk = str(here.do(receive_batch, order).envelope["key"])
-    run = ProductionRun(RUN, (StockLine(milk, "10", "KGM", "A1"),), (Output("FP-YOG", "9", "KGM", "A1"),))
-    runs = [here.do(record_production, run) for _ in range(3)]
+    fed = tuple(StockLine(milk, amount, "KGM", "A1") for amount in ("6", "4"))  # one record for both lines
+    run = ProductionRun(RUN, fed, (Output("FP-YOG", "9", "KGM", "A1"),))
+    runs = []
+    for _ in range(3):
+        here.clock.advance(seconds=1)
+        runs.append(here.do(record_production, run))
     here.do(ship_batch, Shipment("C1", (StockLine(milk, "5", "KGM", "A1"),), "CO-1"))
     document = """query($code: BatchCode!) { batch(code: $code) { supplierLot purchaseOrder madeBy { id jobOrder }
       usedBy { totalCount nodes { id } } } }"""
@@ -114,7 +139,11 @@ async def test_made_and_used_then_the_records_and_the_receipt_are_named(here: Pl
         "madeBy": {"id": node_id("process", int(runs[1].envelope["key"])), "jobOrder": "JO-1"},
         "usedBy": {"totalCount": 0, "nodes": []},
     }  # fmt: skip
-    assert len(await paged(node, milk, "usedBy", "kind")) == 3
+    for direction, ordered in (("ASCENDING", runs), ("DESCENDING", runs[::-1])):
+        for field in ("ORIGIN", "OPENED_AT", "CLOSED_AT"):
+            sorting = f"orderBy: {{field: {field}, direction: {direction}}}"
+            used = await paged(node, milk, "usedBy", "openedAt", sorting)
+            assert [one["openedAt"] for one in used] == [run.payload["process"]["opened_at"] for run in ordered]
     traced = "query($input: TraceInput!) { trace(input: $input) { unknownNames batches { totalCount } } }"
     given = {"purchaseOrders": ["PO-1", "PO-2"], "direction": "FORWARD"}
     found = await node.ask(MANAGER, traced, input=given)
@@ -134,7 +163,12 @@ async def test_receipt_of_a_plant_that_one_may_not_see_then_lot_and_order_are_nu
 
 @pytest.mark.parametrize(
     "state, move, use",
-    [("free", None, None), ("held", None, "BATCH_ON_HOLD"), ("expired", None, "BATCH_EXPIRED")],
+    [
+        ("free", None, None),
+        ("held", None, "BATCH_ON_HOLD"),
+        ("in the last hour of use", None, None),
+        ("expired", None, "BATCH_EXPIRED"),
+    ],
 )
 async def test_what_the_viewer_may_do_with_goods_then_as_the_mutations_answer(
     here: Plant, node: Served, state: str, move: str | None, use: str | None
@@ -142,8 +176,9 @@ async def test_what_the_viewer_may_do_with_goods_then_as_the_mutations_answer(
     code = here.receive("FP-YOG")
     if state == "held":
         here.do(quarantine_batch, Quarantine(code, "Seal broken", HoldKind.QUALITY))
-    if state == "expired":
-        here.clock.advance(days=40)
+    # The last day of use ends at the plant's own midnight, 16:00 UTC.
+    if state in {"in the last hour of use", "expired"}:
+        here.clock.advance(days=21, hours=8 if state == "expired" else 7)
     document = """query($code: BatchCode!) { batch(code: $code) { atPlants { onHold inStock usable
       viewerCanMove { allowed blockedBy { code } } viewerCanShip { allowed blockedBy { code } }
       viewerCanTransfer { allowed blockedBy { code } } } } }"""

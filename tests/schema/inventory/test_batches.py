@@ -4,13 +4,17 @@ from typing import Any
 
 import pytest
 
+from auth.actors import Role
 from plants.commands.inventory.aliases import Naming, alias_batch, end_alias
+from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.receipts import AliasOrder, Delivery, receive_batch
+from plants.commands.logistics.shipments import Shipment, ship_batch
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.quality.holds import HoldKind
-from schema.engine.filters import VALUES_MAX
+from schema.engine.limits import VALUES_MAX
+from schema.engine.node_ids import node_id
 from tests.factories import Plant
-from tests.schema.asking import DIRECTOR, JSON, MANAGER, Served
+from tests.schema.asking import DIRECTOR, JSON, MANAGER, Served, person
 from tests.schema.group import Group, chain, send
 
 BATCHES = """query($filter: BatchFilter, $orderBy: BatchOrder, $first: Int, $after: String) {
@@ -39,8 +43,8 @@ def goods(here: Plant) -> dict[str, str]:
     """Four batches of the plant by a short name, received at successive seconds."""
     made: dict[str, str] = {}
     for name, order in {
-        "milk": Delivery("RM-MILK", "100", "KGM", "A1", supplier="S1", supplier_lot="L-7", grade="I"),
-        "sugar": Delivery("RM-SUGAR", "5", "KGM", "B1", grade="II"),
+        "milk": Delivery("RM-MILK", "100", "KGM", "A1", supplier="S1", supplier_lot="L-7", order="PO-1", grade="I"),
+        "sugar": Delivery("RM-SUGAR", "5", "KGM", "B1", order="PO-2", grade="II"),
         "yoghurt": Delivery("FP-YOG", "7", "KGM", "A1"),
         "cups": Delivery("PK-CUP", "9", "H87", "A1", aliases=(AliasOrder("OLD", "C-1"),)),
     }.items():
@@ -62,13 +66,19 @@ def goods(here: Plant) -> dict[str, str]:
         ({"materialCode": {"beginsWith": "RM-"}}, ["milk", "sugar"]),
         ({"materialCode": {"beginsWith": "RM-", "in": ["RM-SUGAR", "PK-CUP"]}}, ["sugar"]),
         ({"supplierCode": {"eq": "S1"}}, ["milk"]),
+        ({"supplierLot": {"eq": "L-7"}}, ["milk"]),
+        ({"supplierLot": {"in": ["L-8"]}}, []),
+        ({"purchaseOrder": {"beginsWith": "PO-"}}, ["milk", "sugar"]),
+        ({"purchaseOrder": {"eq": "PO-2"}, "supplierLot": {"eq": "L-7"}}, []),
+        ({"originCode": {"eq": "SH1"}}, ["milk", "sugar", "yoghurt", "cups"]),
+        ({"originCode": {"eq": "NB1"}}, []),
         ({"grade": {"in": ["I", "II"]}}, ["milk", "sugar"]),
         ({"plantCode": {"eq": "SH1"}}, ["milk", "sugar", "yoghurt", "cups"]),
         ({"plantCode": {"in": ["NB1"]}}, []),
         ({"aliases": {"value": {"eq": "L-7"}}}, ["milk"]),
         ({"aliases": {"scheme": {"in": ["OLD", "SUPPLIER_LOT"]}}}, ["milk", "cups"]),
         ({"aliases": {"scheme": {"eq": "OLD"}, "value": {"eq": "L-7"}}}, []),
-        ({"aliases": {"issuer": {"eq": "S1"}}}, ["milk"]),
+        ({"aliases": {"issuerCode": {"eq": "S1"}}}, ["milk"]),
         ({"disposition": {"eq": "UNRESTRICTED"}}, ["milk", "sugar", "yoghurt", "cups"]),
         ({"disposition": {"in": ["CLOSED", "RESTRICTED"]}}, []),
         ({"disposition": {"notIn": ["CLOSED"]}}, ["milk", "sugar", "yoghurt", "cups"]),
@@ -133,6 +143,59 @@ async def test_expiry_differs_by_plant_then_filtered_pages_miss_nothing(group: G
     wanted = [codes[2], codes[3], codes[0], codes[1]]
     order = {"field": "EXPIRES_ON"}
     assert await listed(hub, {"plantCode": {"eq": "NB1"}}, order, first=1) == wanted
+
+
+async def test_origin_filter_at_the_hub_then_the_batches_that_the_plant_made(group: Group, hub: Served) -> None:
+    goods = chain(group)
+    assert await listed(hub, {"originCode": {"eq": "SH1"}}) == [goods.milk, goods.yoghurt]
+    assert await listed(hub, {"originCode": {"eq": "SH1"}, "plantCode": {"eq": "NB1"}}) == [goods.yoghurt]
+    assert await listed(hub, {"originCode": {"eq": "NB1"}}) == []
+    assert await listed(hub, {"supplierLot": {"eq": "L-7"}, "plantCode": {"eq": "NB1"}}) == []
+    assert await listed(hub, {"supplierLot": {"eq": "L-7"}}) == [goods.milk]
+
+
+BATCH_CODE = """query($batch: String!) {
+  processRecords(filter: {batchCode: {eq: $batch}}) { totalCount nodes { id } }
+  shipments(filter: {batchCode: {eq: $batch}}) { totalCount nodes { id } }
+  transfers(filter: {batchCode: {eq: $batch}}) { totalCount nodes { id } } }"""
+
+
+async def test_filter_by_batch_then_the_records_that_its_goods_went_through(group: Group, hub: Served) -> None:
+    goods = chain(group)
+    other = group.here.receive("RM-MILK")
+    group.here.do(ship_batch, Shipment("C1", (StockLine(other, "5", "KGM", "A1"),), "CO-1"))
+    send(group, other, "5")
+    group.hears()
+    run, shipment, transfer = (
+        [{"id": node_id(kind, number)}]
+        for kind, number in (("process", goods.run), ("shipment", goods.shipment), ("transfer", goods.transfer))
+    )
+    for batch, wanted in (
+        (goods.milk, (run, [], [])),
+        (goods.yoghurt, (run, shipment, transfer)),
+        ("SH1-NONE", ([], [], [])),
+    ):
+        found = await hub.ask(DIRECTOR, BATCH_CODE, batch=batch)
+        assert tuple(found[name]["nodes"] for name in ("processRecords", "shipments", "transfers")) == wanted
+        assert [found[name]["totalCount"] for name in found] == [len(one) for one in wanted]
+
+
+async def test_filters_of_one_plants_goods_then_another_plants_goods_do_not_count(group: Group, hub: Served) -> None:
+    milk = group.here.receive(amount="10")
+    send(group, milk, "10")
+    group.there.do(alias_batch, Naming(milk, (AliasOrder("LINE_TAG", "T-1"),)))
+    group.hears()
+    alias = {"aliases": {"value": {"eq": "T-1"}}}
+    for wanted, found in (
+        ({"inStock": True}, {"NB1"}),
+        ({"inStock": False}, {"SH1"}),
+        (alias, {"NB1"}),
+    ):
+        for plant in ("SH1", "NB1"):
+            given = {"plantCode": {"eq": plant}, **wanted}
+            assert (given, await listed(hub, given)) == (given, [milk] if plant in found else [])
+    one_plant = person(5, (1, Role.MANAGER))
+    assert (await hub.ask(one_plant, BATCHES, filter=alias))["batches"]["nodes"] == []
 
 
 async def test_alias_ended_then_it_finds_nothing(here: Plant, goods: dict[str, str], node: Served) -> None:

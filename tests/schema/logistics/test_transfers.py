@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from auth.actors import Role
+from auth.actors import Actor, Role
 from plants.commands.inventory.issues import StockLine
 from plants.commands.logistics.transfers import (
     Dispatch,
@@ -71,8 +71,12 @@ ABLE = "query($id: ID!) { transfer(id: $id) { viewerCanReceive { allowed blocked
 
 @pytest.fixture
 def sent(group: Group) -> list[int]:
-    """Three transfers that were dispatched a day apart: received in full, received short, and in transit."""
+    """Three transfers that were dispatched a day apart: received in full, received short, and in transit.
+
+    Each receipt is 6 hours after its dispatch.
+    """
     found = []
+    group.there.clock.advance(hours=6)
     for amount in ("10", "20", "30"):
         code = group.here.receive()
         entry = group.here.do(dispatch_transfer, Dispatch("NB1", (StockLine(code, amount, "KGM", "A1"),)))
@@ -98,7 +102,9 @@ def sent(group: Group) -> list[int]:
         ({"differs": True}, [1]),
         ({"differs": False}, [2, 0]),
         ({"dispatchedAt": {"from": "2026-03-15T08:00:00Z"}}, [2, 1]),
-        ({"receivedAt": {"before": "2026-03-15T08:00:00Z"}}, [0]),
+        ({"receivedAt": {"before": "2026-03-14T14:00:00Z"}}, []),
+        ({"receivedAt": {"from": "2026-03-14T14:00:00Z", "before": "2026-03-15T14:00:00Z"}}, [0]),
+        ({"receivedAt": {"from": "2026-03-15T14:00:00Z"}}, [1]),
     ],
 )
 async def test_filter_then_exactly_what_fits_in_both_directions(
@@ -111,13 +117,18 @@ async def test_filter_then_exactly_what_fits_in_both_directions(
             assert await pages(hub, filter=filter_, orderBy={"field": field, "direction": direction}) == order
 
 
-async def pages(node: Served, **given: Any) -> list[str]:
+async def test_receipt_that_one_may_not_see_then_its_difference_filters_nothing(sent: list[int], hub: Served) -> None:
+    assert await pages(hub, MANAGER, filter={"differs": True}) == []
+    assert await pages(hub, MANAGER, filter={"differs": False}) == [node_id("transfer", one) for one in sent[::-1]]
+
+
+async def pages(node: Served, actor: Actor = DIRECTOR, **given: Any) -> list[str]:
     """Return the ids of a list, page by page."""
     found: list[str] = []
     after, more = None, True
     page: JSON = {}
     while more:
-        page = (await node.ask(DIRECTOR, LISTED, after=after, **given))["transfers"]
+        page = (await node.ask(actor, LISTED, after=after, **given))["transfers"]
         found += [one["id"] for one in page["nodes"]]
         after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
     assert page["totalCount"] == len(found)

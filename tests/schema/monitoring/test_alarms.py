@@ -7,10 +7,10 @@ from plants.store.monitoring.alarms import TEXT_LENGTH_MAX, Alarm, AlarmKind, en
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
 from schema.engine.node_ids import node_id
-from sync_jobs.hub.transfer_checks import LEADING, SKEWED
+from sync_jobs.hub.transfer_checks import LEADING, OTHERS, SKEWED
 from tests.factories import Plant
 from tests.schema.asking import AUDITOR, DIRECTOR, JSON, MANAGER, OPERATOR, Served, person
-from tests.schema.group import Group
+from tests.schema.group import Group, chain
 
 QUERY = """query($filter: AlarmFilter, $order: AlarmOrder, $first: Int, $after: String) {
   alarms(filter: $filter, orderBy: $order, first: $first, after: $after) { totalCount
@@ -167,8 +167,8 @@ async def test_stopped_for_a_reason_that_has_an_alarm_of_its_own_then_one_alarm(
 async def test_alarms_then_only_for_those_who_watch_replication(node: Served, here: Plant) -> None:
     with here.store.transaction() as session:
         raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, here.origin, CLOCK_WRONG), here.clock.now())
-    assert await brief(node, OPERATOR) == []
-    assert await brief(node, person(13, (2, Role.MANAGER))) == []
+    for other in (OPERATOR, person(13, (2, Role.MANAGER))):
+        assert await node.refuses(other, BRIEFLY) == ["alarms"]
     for one in (AUDITOR, ADMINISTRATOR):
         assert len(await brief(node, one)) == 1
 
@@ -202,6 +202,21 @@ async def test_hub_then_each_plants_people_see_what_is_about_their_plant(hub: Se
         assert found["totalCount"] == len(found["nodes"])
     codes = {one["about"]: one["plant"] for one in (await hub.ask(DIRECTOR, QUERY))["alarms"]["nodes"]}
     assert (codes[f"{HERE}#7"], codes[f"{HERE}2"], codes[THERE]) == ({"code": "SH1"}, None, {"code": "NB1"})
+
+
+async def test_alarm_seen_again_then_filtered_by_its_first_and_by_its_last_time(node: Served, here: Plant) -> None:
+    alarm = Alarm(AlarmKind.CLOCKS_DIFFER, here.origin, CLOCK_WRONG)
+    for hours in (0, 1):
+        with here.store.transaction() as session:
+            raise_alarm(session, alarm, here.clock.advance(hours=hours))
+    between, after = "2026-03-14T08:30:00Z", "2026-03-14T09:30:00Z"
+    for wanted, found in (
+        ({"firstAt": {"before": between}}, True),
+        ({"firstAt": {"from": between, "before": after}}, False),
+        ({"lastAt": {"from": between, "before": after}}, True),
+        ({"lastAt": {"before": between}}, False),
+    ):
+        assert (wanted, len(await shown(node, filter=wanted))) == (wanted, int(found))
 
 
 async def test_pages_then_each_alarm_once_stored_or_not_in_either_order(hub: Served, group: Group) -> None:
@@ -257,3 +272,18 @@ async def test_status_then_failures_and_what_waits_are_in_it(node: Served, here:
             }
         }
     ]
+
+
+async def test_alarm_about_a_transfer_then_its_subject_is_the_transfer(group: Group, hub: Served) -> None:
+    transfer, now = chain(group).transfer, group.here.clock.now()
+    with group.hub.store.transaction() as session:
+        for about in (str(transfer), OTHERS, "7", "9" * 40):
+            raise_alarm(session, Alarm(AlarmKind.TRANSFER_UNMATCHED, about, CLOCK_WRONG), now)
+        raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, str(transfer), CLOCK_WRONG), now)
+    document = "{ alarms { nodes { kind about subject { __typename id } } } }"
+    found = (await hub.ask(AUDITOR, document))["alarms"]["nodes"]
+    shown = {(one["kind"], one["about"]): one["subject"] for one in found}
+    assert {key: one for key, one in shown.items() if one is not None} == {
+        ("TRANSFER_UNMATCHED", str(transfer)): {"__typename": "Transfer", "id": node_id("transfer", transfer)}
+    }
+    assert len(shown) == 5

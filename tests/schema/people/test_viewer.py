@@ -5,9 +5,8 @@ import pytest
 from auth.actors import Actor
 from auth.permissions import Permission, may
 from infra.messages import languages
-from schema.engine.limits import DEPTH_MAX, PAGE_MAX, ROWS_MAX
+from schema.engine.limits import DEPTH_MAX, IDS_MAX, PAGE_MAX, ROWS_MAX
 from schema.engine.node_ids import node_id
-from schema.engine.nodes import NODES_MAX
 from tests.factories import Plant
 from tests.schema.asking import MANAGER, OPERATOR, Served
 
@@ -52,4 +51,4 @@ async def test_several_ids_then_their_nodes_in_order_and_null_for_unknown_ones(h
     assert found["nodes"] == [{"id": ids[0], "code": second}, None, None, {"id": ids[1], "code": first}]
     answer = await node.answer(OPERATOR, document, ids=ids * 51)
     assert answer["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
-    assert str(NODES_MAX) in answer["errors"][0]["message"]
+    assert str(IDS_MAX) in answer["errors"][0]["message"]

@@ -1,6 +1,7 @@
 """Process records over GraphQL: filters, orders page by page, and what the viewer may do with one."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 import pytest
@@ -112,3 +113,19 @@ async def test_closed_then_blocked_as_the_mutation_is(runs: list[int], node: Ser
         assert seen[ability] == {"allowed": False, "blockedBy": {"code": code, "message": refused["message"]}}
     seen = (await node.ask(OPERATOR, f"{document} }} }}", id=open_))["processRecord"]
     assert seen == {one: {"allowed": True, "blockedBy": None} for one in ABILITIES}
+
+
+async def test_opened_by_a_clock_that_is_ahead_then_it_cannot_be_closed_before(here: Plant, node: Served) -> None:
+    ahead = here.do(open_process, ProcessOrder(), occurred_at=here.clock.now() + timedelta(minutes=4))
+    shown = f"viewerCanAddInputs {{ {ABLE} }} viewerCanClose {{ {ABLE} }}"
+    document = f"query($id: ID!) {{ processRecord(id: $id) {{ {shown} }} }}"
+    process, allowed = node_id("process", int(ahead.envelope["key"])), {"allowed": True, "blockedBy": None}
+    refused = await node.do(OPERATOR, "closeProcess", "", processId=process)
+    assert refused["code"] == "TEXT_INVALID"
+    blocked = {"allowed": False, "blockedBy": {"code": "TEXT_INVALID", "message": refused["message"]}}
+    seen = (await node.ask(OPERATOR, document, id=process))["processRecord"]
+    assert seen == {"viewerCanAddInputs": allowed, "viewerCanClose": blocked}
+
+    here.clock.advance(minutes=4)
+    seen = (await node.ask(OPERATOR, document, id=process))["processRecord"]
+    assert seen == {"viewerCanAddInputs": allowed, "viewerCanClose": allowed}

@@ -112,15 +112,15 @@ async def test_edges_then_each_with_its_own_quantity_page_by_page(group: Group, 
 
 async def test_summary_then_exact_figures_by_plant_material_and_customer(group: Group, hub: Served) -> None:
     goods = chain(group)
-    wanted = """summary { batchCount processCount linkCount depth unstatedCount
+    wanted = """summary { batchCount processCount transferCount linkCount depth unstatedCount
       shares { totalCount nodes {
         plant { code } materialCode knownCount batchCount quantityMade { amount } onHand { amount } } }
       deliveries { nodes {
         plant { code } customerCode customer { name } shipmentCount batchCount quantity { amount unit } } }
       flows { nodes { plant { code } takenFrom putIn quantity { amount } } } }"""
     summary = (await traced(hub, wanted, batchCodes=[goods.milk], direction="FORWARD"))["summary"]
-    figures = ("batchCount", "processCount", "linkCount", "depth", "unstatedCount")
-    assert [summary[name] for name in figures] == [2, 3, 5, 1, 0]
+    figures = ("batchCount", "processCount", "transferCount", "linkCount", "depth", "unstatedCount")
+    assert [summary[name] for name in figures] == [2, 2, 1, 5, 1, 0]
     shares = [
         (one["plant"]["code"], one["materialCode"], one["knownCount"], one["batchCount"], one["quantityMade"]["amount"],
          one["onHand"]["amount"])
@@ -201,6 +201,38 @@ async def test_batches_wanted_then_those_alone(group: Group, hub: Served, sought
     assert found == {"totalCount": len(expected), "nodes": expected}
 
 
+@pytest.mark.parametrize(
+    "field, is_stated, ascending, descending",
+    [
+        ("DISTANCE", True, ["yoghurt", "milk"], ["milk", "yoghurt"]),
+        ("CODE", True, ["milk", "yoghurt"], ["yoghurt", "milk"]),
+        ("PRODUCED_AT", True, ["milk", "yoghurt"], ["yoghurt", "milk"]),
+        ("DISTANCE", False, ["yoghurt", None], [None, "yoghurt"]),
+        ("CODE", False, ["yoghurt", None], ["yoghurt", None]),
+        ("PRODUCED_AT", False, ["yoghurt", None], ["yoghurt", None]),
+    ],
+)
+async def test_batches_in_an_order_then_pages_in_it_and_those_not_stated_last(
+    group: Group, hub: Served, field: str, ascending: list[str | None], descending: list[str | None], *, is_stated: bool
+) -> None:
+    goods = chain(group)
+    if not is_stated:
+        with group.hub.store.transaction() as session:
+            session.run("DELETE FROM batches WHERE code = :code", {"code": goods.milk})
+    document = """query($input: TraceInput!, $order: TracedBatchOrder, $after: String) { trace(input: $input) {
+      batches(orderBy: $order, first: 1, after: $after) { pageInfo { hasNextPage endCursor } nodes { code } } } }"""
+    start = {"batchCodes": [goods.yoghurt], "direction": "BACKWARD"}
+    for direction, names in (("ASCENDING", ascending), ("DESCENDING", descending)):
+        found: list[str | None] = []
+        after, more = None, True
+        while more:
+            order = {"field": field, "direction": direction}
+            page = (await hub.ask(DIRECTOR, document, input=start, order=order, after=after))["trace"]["batches"]
+            found += [one["code"] for one in page["nodes"]]
+            after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
+        assert found == [None if name is None else getattr(goods, name) for name in names]
+
+
 async def test_heard_to_the_end_then_complete_as_of_each_checkpoint(group: Group, hub: Served) -> None:
     goods = chain(group)
     group.checkpointed()
@@ -239,8 +271,10 @@ async def test_every_name_unknown_then_nothing_is_found_and_not_complete(group: 
         found = await traced(hub, wanted, **{name: values})
         assert found == {"unknownNames": values, "batches": {"totalCount": 0}, "completeness": {"complete": False}}
     # A batch that exists where the caller may not see it is unknown to the caller.
-    unseen = await traced(hub, wanted, actor=NOBODY, batchCodes=[goods.milk])
-    assert unseen == {"unknownNames": [goods.milk], "batches": {"totalCount": 0}, "completeness": {"complete": False}}
+    unseen = await traced(hub, wanted, actor=THERE, jobOrders=["JO-1"])
+    assert unseen == {"unknownNames": ["JO-1"], "batches": {"totalCount": 0}, "completeness": {"complete": False}}
+    given = {"batchCodes": [goods.milk]}
+    assert await hub.refuses(NOBODY, tracing(wanted), input=given) == ["trace"]
 
 
 async def test_goods_on_the_road_then_the_gap_names_them(group: Group, hub: Served) -> None:
@@ -285,14 +319,13 @@ async def test_names_of_another_plant_then_answered_like_names_of_nothing(group:
         deliveries { totalCount } flows { nodes { putIn } } }
       batches { totalCount nodes { code } } links { totalCount } paths(toBatchCode: "SH1-NONE") { totalCount }
       completeness { complete gaps { nodes { kind plantCode } } }"""
-    for actor in (THERE, NOBODY):
-        for name, value in (("batchCodes", goods.milk), ("supplierLots", "L-7"), ("jobOrders", "JO-1")):
-            seen = await traced(hub, wanted, actor, **{name: [value]})
-            nothing = await traced(hub, wanted, actor, **{name: ["X"]})
-            assert seen.pop("unknownNames") == [value]
-            assert nothing.pop("unknownNames") == ["X"]
-            assert seen == nothing
-            assert seen["summary"]["batchCount"] == 0
+    for name, value in (("batchCodes", goods.milk), ("supplierLots", "L-7"), ("jobOrders", "JO-1")):
+        seen = await traced(hub, wanted, THERE, **{name: [value]})
+        nothing = await traced(hub, wanted, THERE, **{name: ["X"]})
+        assert seen.pop("unknownNames") == [value]
+        assert nothing.pop("unknownNames") == ["X"]
+        assert seen == nothing
+        assert seen["summary"]["batchCount"] == 0
 
 
 async def test_only_figures_that_are_asked_for_are_worked_out_and_the_walk_once(

@@ -1,5 +1,6 @@
 """The hub's projection process applies stored entries, survives a kill, and ends with its parent."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -182,6 +184,26 @@ def test_node_killed_then_the_process_beside_ends_with_it(group: Group) -> None:
         assert url not in _arguments(pid)
         node.kill()
     wait_until(lambda: not is_running(pid) or _is_zombie(pid), "the process has ended")
+
+
+def test_node_killed_while_it_waits_for_an_answer_then_one_line_in_the_log(group: Group) -> None:
+    url = group.hub.node.store.engine.url.render_as_string(hide_password=False)
+    command = [sys.executable, "-P", "-m", "sync_jobs.projection.process"]
+    pipes: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, **pipes) as beside:
+        assert beside.stdin is not None
+        assert beside.stdout is not None
+        assert beside.stderr is not None
+        beside.stdin.write(f"{json.dumps({'url': url})}\n".encode())
+        beside.stdin.flush()
+        assert beside.stdout.readline() == b"ready\n"
+        beside.stdout.close()
+        beside.stdin.write(b"project\n")
+        beside.stdin.close()
+        said = beside.stderr.read().decode()
+    assert [line.partition(" WARNING ")[2] for line in said.splitlines()] == [
+        "__main__ the node of this projection process was killed, so the process ends"
+    ]
 
 
 def test_several_plants_at_once_then_the_tables_are_those_of_one_by_one(group: Group) -> None:
