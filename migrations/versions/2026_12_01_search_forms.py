@@ -1,7 +1,7 @@
-"""Search forms of names, in columns beside them: names that people take for the same have one form (decision 0027).
+"""Search forms of names in columns of their own: names that people take for the same have one form (decision 0027).
 
 Adds columns and fills them, and replaces the indexes by which names were found. The program before works on with
-these tables. What it writes meanwhile is found by its form after a rebuild.
+these tables. Rows that it writes meanwhile get their forms by a rebuild.
 """
 
 import unicodedata
@@ -62,7 +62,7 @@ def _index_given(table: str, column: str) -> None:
 
 
 def _fill(table: str, name: str, key: Sequence[str]) -> None:
-    """Write the search form of a column into the column beside it, some rows at a time."""
+    """Write the search form of a column into its second column, some rows at a time."""
     bind, keys = op.get_bind(), ", ".join(key)
     places = ", ".join(f":{one}" for one in key)
     first = f"SELECT {keys}, {name} FROM {table} WHERE {name} IS NOT NULL"  # noqa: S608 - the names are above

@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, is_dataclass
 from dataclasses import fields as members
 from datetime import date
@@ -35,6 +35,7 @@ After = Annotated[str | None, strawberry.argument(description="Cursor of an earl
 
 Node = TypeVar("Node")
 Row = TypeVar("Row")
+K = TypeVar("K")
 Key = tuple[Any, ...]
 
 
@@ -177,3 +178,9 @@ class Listing:
             end_cursor=edges[-1].cursor if edges else None,
         )
         return Connection(edges=edges, page_info=info, count=count)
+
+
+def portions(parents: Sequence[K], size: int) -> Iterator[Sequence[K]]:
+    """Yield parents in portions, so that one query returns at most the rows that one request may have."""
+    for begin in range(0, len(parents), size):
+        yield parents[begin : begin + size]

@@ -1,7 +1,7 @@
 """The context of a request and the `info` that resolvers get: reads, loaders and writes under declared permissions."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
@@ -29,7 +29,7 @@ from plants.store.replication.status import PlantReplication, replication_status
 from schema.engine.access import Access, AnyCommand, declared_access
 from schema.engine.budgets import CostBudgets
 from schema.engine.commits import CommitNotifier
-from schema.engine.connections import Connection, Cursors, Key, Listing
+from schema.engine.connections import Connection, Cursors, Key, Listing, portions
 from schema.engine.downloads import Tickets
 from schema.engine.inputs import MutationInput, RequestInput
 from schema.engine.limits import ANSWER_TOO_LONG, COST_PER_MINUTE, ROWS_MAX, exceeded
@@ -265,10 +265,9 @@ class Info(strawberry.Info[Context, None]):
     ) -> Connection[Node]:
         """Return one page, given as `first` and `after`, of the rows of a parent: a connection below a list.
 
-        `find(reads, scope, parents, after, limit)` returns the rows of each parent, `count(reads, scope, parents)` how
-        many it has. Both take `filters` by name where there are any, and `find` takes `order`. The first pages of all
-        parents that are wanted together share one query, and so do their counts. A later page is fetched for its
-        parent alone.
+        `find(reads, scope, parents, after, limit)` returns rows of each parent, `count(reads, scope, parents)` their
+        number. Both take `filters` by name where given, and `find` takes `order`. The first pages of all wanted parents
+        share one query, and so do their counts. A later page is fetched for its parent alone.
         """
         self.access.check_read(permission)
         listing = Listing(self.coordinate, self.services.cursors, (parent, filters, order))
@@ -278,7 +277,7 @@ class Info(strawberry.Info[Context, None]):
 
         async def first_pages(parents: Sequence[K]) -> dict[K, Sequence[T]]:
             found: dict[K, Sequence[T]] = {}
-            for some in _portions(parents, max(1, ROWS_MAX // wanted.limit)):
+            for some in portions(parents, max(1, ROWS_MAX // wanted.limit)):
                 found |= await self.read_under(permission, find, some, None, wanted.limit, **ordered)
                 self.context.afford(sum(map(len, found.values())))
             return found
@@ -379,12 +378,6 @@ class Info(strawberry.Info[Context, None]):
         """Return the replication status of plants of the scope by number: a query for `load`."""
         found = replication_status(reads, scope, now=self.services.clock.now())
         return {one.plant_id: one for one in found if one.plant_id in numbers}
-
-
-def _portions(parents: Sequence[K], size: int) -> Iterator[Sequence[K]]:
-    """Yield parents in portions, so that one query returns at most the rows that one request may have."""
-    for begin in range(0, len(parents), size):
-        yield parents[begin : begin + size]
 
 
 def _ended(entry: Entry, call: CommandContext, *, repeated: bool) -> ValidationEnded:

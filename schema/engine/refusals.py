@@ -206,6 +206,7 @@ TAKING: Final = frozenset(
         BATCH_RESTRICTED,
         BATCH_UNKNOWN,
         LINES_INVALID,
+        NOT_DEFINED,
         STOCK_SHORT,
     }
 )

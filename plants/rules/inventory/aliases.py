@@ -1,4 +1,4 @@
-"""Aliases of batches: which texts name the same batch."""
+"""Aliases of batches: the forms by which they are found."""
 
 from typing import Final, Literal, get_args
 

@@ -10,6 +10,8 @@ from sqlmodel import SQLModel
 from infra.database import Store
 from plants.rules.genealogy.walks import Link
 from plants.rules.identification.codes import node_id
+from plants.rules.inventory.aliases import alias_form
+from plants.rules.values.search_forms import search_form
 from plants.store.genealogy.edges import EDGES
 from plants.store.inventory.projectors import ALIASES, BATCHES, MOVEMENTS, STOCK
 from plants.store.ledger import entries
@@ -47,6 +49,8 @@ class Genealogy:
 
     def run(self, node: int, plant: int, kind: str = "PRODUCTION", **values: Any) -> int:
         blank = dict.fromkeys(PROCESSES.columns) | {"state": "OPEN", "opened_us": 5, "loss": "{}"}
+        order = values.get("job_order")
+        values["job_order_search"] = None if order is None else search_form(order)
         self._add(PROCESSES, **blank | {"id": node, "plant_id": plant, "kind": kind} | values)
         return node
 
@@ -70,7 +74,8 @@ class Genealogy:
 
     def alias(self, batch: int, plant: int, scheme: str, value: str, *, ended: bool = False) -> None:
         ended_idx = 9 if ended else None
-        self._add(ALIASES, plant_id=plant, scheme=scheme, issuer="S1", value=value, batch_id=batch, ended_idx=ended_idx)
+        found_by = {"value_search": alias_form(scheme, value), "ended_idx": ended_idx}
+        self._add(ALIASES, plant_id=plant, scheme=scheme, issuer="S1", value=value, batch_id=batch, **found_by)
 
     def movement(self, batch: int, plant: int, taken_from: str, put_in: str, quantity: int) -> None:
         place = {"taken_from": taken_from, "put_in": put_in, "quantity": quantity, "occurred_us": 7}

@@ -57,6 +57,7 @@ def test_opened_then_record_is_there(plant: Plant) -> None:
         "customer": None,
         "source_plant": None,
         "destination_plant": None,
+        "job_order_search": "jo-17",
         "loss": "{}",
     }
     bare = opened(plant, ProcessOrder(RunKind.REWORK))

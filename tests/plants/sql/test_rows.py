@@ -25,7 +25,7 @@ def test_any_text_then_it_is_kept_as_it_was_either_way(store: Store, texts: list
         blank = dict.fromkeys(BATCHES.columns, "") | dict.fromkeys(("made", "produced_us", "version", "stated_idx"), 0)
         writes.upsert(BATCHES, blank | {"id": number, "plant_id": 1, "code": text, "grade": grade, "expires_on": None})
         key = {"plant_id": 1, "scheme": text, "issuer": "", "value": text, "batch_id": number}
-        writes.pending_rows(ALIASES).append(ALIASES.row_of(key | {"ended_idx": None}))
+        writes.pending_rows(ALIASES).append(ALIASES.row_of(key | {"value_search": text, "ended_idx": None}))
         writes.pending_sums(STOCK)[1, number, text] += number + 1
     with store.transaction() as session:
         if store.dialect == "postgresql":

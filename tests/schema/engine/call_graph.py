@@ -79,6 +79,7 @@ def codes_of(command: Command[Any] | GroupCommand[Any], orders: Orders) -> set[R
             codes |= _refused(node)
             if isinstance(node, ast.Call):
                 start += _called(module, node.func)
+                start += [one for given in node.args for one in _handed(module, node.func, given)]
     return codes
 
 
@@ -140,6 +141,18 @@ def _names(kinds: ast.expr) -> Iterator[str]:
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             yield from _names(left)
             yield from _names(right)
+
+
+def _handed(module: str, called: ast.expr, given: ast.expr) -> list[tuple[str, Function]]:
+    """Return the function that is given to another one to call: `writer.batch`, and `read` in `refusals.value(read)`.
+
+    A name that is given to other calls is taken for a value.
+    """
+    match called, given:
+        case (_, ast.Attribute(value=ast.Name("writer"))) | (ast.Attribute(attr="value"), ast.Name()):
+            return _called(module, given)
+        case _:
+            return []
 
 
 def _called(module: str, called: ast.expr) -> list[tuple[str, Function]]:

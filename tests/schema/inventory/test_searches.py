@@ -1,4 +1,4 @@
-"""Searches by name: plant and hub find the same, however a person writes a name."""
+"""Searches by name: plant and hub find the same, however it is written."""
 
 from typing import Final
 
@@ -22,7 +22,7 @@ NAMES: Final = {
     "Straße": ["STRASSE", "strasse", "straße"],
     "牛奶": ["牛奶", "\u3000牛奶"],
 }
-"""Names as they were written first, and as people look for them."""
+"""Names as they were written first, and as users look for them."""
 SEARCHED: Final = """query($text: String!) {
   materials(filter: {text: $text}) { totalCount nodes { name } }
   suppliers(filter: {text: $text}) { totalCount nodes { name } }
