@@ -83,6 +83,7 @@ KNOWN: Final = (
         3,
         "A material's unit can change while there is stock of it.",
         settings={"units_kept_in_use": False},
+        answers=frozenset({("mergeBatches", "UNIT_NOT_CONVERTIBLE", ACCEPTED)}),
     ),
     Deviation(
         "blocked-goods-not-split",
