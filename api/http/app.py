@@ -37,9 +37,9 @@ from auth.tokens import ACCESS_TOKEN_SECONDS
 from infra.messages import ELLIPSIS, SOURCE, message, word
 from infra.roles import Role
 from schema.engine.connections import Cursors
-from schema.engine.context import NodeServices
 from schema.engine.contracts import contract
 from schema.engine.downloads import DOWNLOADS_PATH, Tickets
+from schema.engine.node_services import NodeServices
 from sync_jobs.assembly import hub_node
 
 SIGN_IN_INCOMPLETE: Final = message("SIGN_IN_INCOMPLETE", "Send a person and a password.")

@@ -37,11 +37,12 @@ from auth.actors import NotAuthenticated, system_actor
 from auth.tokens import AccessClaims
 from infra.messages import Language, message, word
 from schema.engine import limits
-from schema.engine.context import Context, NodeServices
+from schema.engine.context import Context
 from schema.engine.contracts import Contract
 from schema.engine.error_codes import BAD_REQUEST, OPERATION_WRONG, UNAUTHENTICATED
 from schema.engine.errors import WordedError
 from schema.engine.masking import presented
+from schema.engine.node_services import NodeServices
 
 OPERATIONS: Final = (OperationType.QUERY, OperationType.MUTATION)
 NO_SUCH_OPERATION: Final = message("NO_SUCH_OPERATION", "The document has no such operation.")

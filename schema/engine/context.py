@@ -2,22 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import strawberry
-from anyio import to_thread
 from strawberry.dataloader import DataLoader
 
 from auth.actors import Actor
 from auth.permissions import NotPermitted, Permission, require
 from auth.scope import plants_for
-from infra.clock import Clock
-from infra.database import ReadSession, Session, Store
+from infra.database import ReadSession, Session
 from infra.messages import Language
-from infra.roles import Role
-from infra.writer import Writer
 from plants.commands.directives.directives import GroupCommand
 from plants.commands.execution import Command, CommandContext
 from plants.rules.identification.codes import HUB
@@ -27,19 +21,13 @@ from plants.rules.values.scope import PlantScope
 from plants.store.materials.plants import known_plants
 from plants.store.replication.status import PlantReplication, replication_status
 from schema.engine.access import Access, AnyCommand, declared_access
-from schema.engine.budgets import CostBudgets
-from schema.engine.commits import CommitNotifier
-from schema.engine.connections import Connection, Cursors, Key, Listing, portions
-from schema.engine.downloads import Tickets
+from schema.engine.connections import Connection, Key, Listing, portions
 from schema.engine.inputs import MutationInput, RequestInput
-from schema.engine.limits import ANSWER_TOO_LONG, COST_PER_MINUTE, ROWS_MAX, exceeded
+from schema.engine.limits import ANSWER_TOO_LONG, ROWS_MAX, exceeded
 from schema.engine.malformed_commands import Aside
+from schema.engine.node_services import NodeServices, Snapshot
 from schema.engine.scalars import EventType
-from schema.engine.turns import Turns
 from schema.engine.validations import Validated, ValidationEnded
-
-READERS_MAX: Final = 8
-"""The limit of requests that read at the same time: the size of the store's connection pool."""
 
 T = TypeVar("T")
 Node = TypeVar("Node")
@@ -48,64 +36,6 @@ Order = TypeVar("Order")
 K = TypeVar("K", bound=Hashable)
 Children = Callable[..., Mapping[K, Sequence[T]]]
 """A store function that returns one page of the rows of each parent."""
-
-
-@dataclass(slots=True, kw_only=True)
-class NodeServices:
-    """The parts of a node that resolvers use. `plant` is the number of the node, 0 at the hub."""
-
-    role: Role
-    plant: int
-    store: Store
-    writer: Writer
-    clock: Clock
-    cursors: Cursors
-    tickets: Tickets
-    transfer_overdue_days: int = 7
-    commits: CommitNotifier = field(default_factory=CommitNotifier)
-    budgets: CostBudgets = field(default_factory=lambda: CostBudgets(COST_PER_MINUTE))
-    turns: Turns = field(default_factory=Turns)
-    readers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READERS_MAX))
-
-
-class Snapshot:
-    """One read transaction for all reads of a request. Reads run one at a time, each in a worker thread.
-
-    With `kept`, the transaction stays open until `close`. A write closes it, so that later reads see the write.
-    Without `kept`, each read has a transaction of its own: a WebSocket connection stays open too long for one.
-    """
-
-    def __init__(self, services: NodeServices, *, kept: bool) -> None:
-        self._services = services
-        self._kept = kept
-        self._turn = asyncio.Lock()
-        self._open: ExitStack | None = None
-        self._session: ReadSession | None = None
-
-    async def read(self, query: Callable[Concatenate[ReadSession, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a query in a worker thread."""
-        async with self._turn:
-            if self._session is None:
-                await self._services.readers.acquire()
-                self._open = ExitStack()
-                self._open.callback(self._services.readers.release)
-                self._session = self._open.enter_context(self._services.store.reading())
-            session = self._session
-            try:
-                return await to_thread.run_sync(lambda: query(session, *args, **kwargs))
-            finally:
-                if not self._kept:
-                    await self._end()
-
-    async def close(self) -> None:
-        """End the read transaction. The next read begins another."""
-        async with self._turn:
-            await self._end()
-
-    async def _end(self) -> None:
-        opened, self._open, self._session = self._open, None, None
-        if opened is not None:
-            await asyncio.shield(to_thread.run_sync(opened.close))
 
 
 class Context:

@@ -28,6 +28,7 @@ from plants.rules.quality.holds import HoldKind
 from plants.rules.quality.refusals import BATCH_EXPIRED, BATCH_ON_HOLD, BATCH_RESTRICTED
 from plants.rules.replication.refusals import PLANT_FENCED
 from plants.rules.values.instants import parse_instant
+from plants.rules.values.refusal_data import Datum, DatumKind
 from plants.rules.values.refusals import (
     AMOUNT_NOT_A_NUMBER,
     AMOUNT_NOT_POSITIVE,
@@ -42,8 +43,6 @@ from plants.rules.values.refusals import (
     TIME_TOO_OLD,
     UNIT_NOT_CONVERTIBLE,
     UNIT_UNKNOWN,
-    Datum,
-    DatumKind,
     Phrase,
     Refusal,
     RefusalCode,

@@ -72,16 +72,17 @@ def case(
     return Case(command, order, {**faults, **CALL_FAULTS}, circumstances)
 
 
+WRONG_NAMES: Final = (AliasOrder(BLANK, BLANK),)
+
+
 def cases(plant: Plant) -> dict[str, Case]:
     """Return a case for each command whose input holds several values, without lists."""
-    milk, found = plant.receive(), AliasOrder("LINE_TAG", "T-1")
-    wrong_names = (AliasOrder(BLANK, BLANK),)
+    milk = plant.receive()
+    return {**cases_of_goods(milk), **cases_of_decisions(plant, milk)}
+
+
+def cases_of_goods(milk: str) -> dict[str, Case]:
     delivery = Delivery("RM-SUGAR", "1", "KGM", "A1", "S1", "L1", "PO-1")
-    entry = plant.entry().index
-    held = plant.receive()
-    plant.do(quarantine_batch, Quarantine(held, "Seal"))
-    asked = plant.do(request_change, ReleaseRequest(held, "Test passed"))
-    decided = Decision(asked.index, asked.leaf.hex(), ChangeVerdict.REJECTED, "No")
     return {
         "receipt": case(
             receive_batch,
@@ -98,7 +99,7 @@ def cases(plant: Plant) -> dict[str, Case]:
                 "grade": {"grade": BLANK},
                 "holdReason": {"quarantine": BLANK},
                 "attributes.0.name attributes.0.value": {"attributes": {BLANK: "x" * 2001}},
-                "aliases.0.scheme aliases.0.value": {"aliases": wrong_names},
+                "aliases.0.scheme aliases.0.value": {"aliases": WRONG_NAMES},
             },
         ),
         "move": case(
@@ -135,6 +136,21 @@ def cases(plant: Plant) -> dict[str, Case]:
                 "equipmentCode": {"equipment": "NOPE"},
             },
         ),
+        "aliases": case(
+            alias_batch,
+            Naming(milk, (AliasOrder("LINE_TAG", "T-1"),)),
+            {"batchCode": {"batch": NO_BATCH}, "aliases.0.scheme aliases.0.value": {"aliases": WRONG_NAMES}},
+        ),
+    }  # fmt: skip
+
+
+def cases_of_decisions(plant: Plant, milk: str) -> dict[str, Case]:
+    entry = plant.entry().index
+    held = plant.receive()
+    plant.do(quarantine_batch, Quarantine(held, "Seal"))
+    asked = plant.do(request_change, ReleaseRequest(held, "Test passed"))
+    decided = Decision(asked.index, asked.leaf.hex(), ChangeVerdict.REJECTED, "No")
+    return {
         "adjustment request": case(
             request_change,
             AdjustmentRequest(milk, "Counted", "A1", "50", "KGM"),
@@ -153,11 +169,6 @@ def cases(plant: Plant) -> dict[str, Case]:
             correct_entry,
             Correction(entry, next(iter(CorrectionReason)), "Typed wrong"),
             {"entryId": {"entry": 999}, "reason": {"reason": BLANK}},
-        ),
-        "aliases": case(
-            alias_batch,
-            Naming(milk, (found,)),
-            {"batchCode": {"batch": NO_BATCH}, "aliases.0.scheme aliases.0.value": {"aliases": wrong_names}},
         ),
     }  # fmt: skip
 

@@ -14,10 +14,11 @@ from infra.writer import Writer
 from plants.rules.identification.codes import HUB
 from schema.engine.commits import CommitNotifier
 from schema.engine.connections import Cursors
-from schema.engine.context import Context, NodeServices
+from schema.engine.context import Context
 from schema.engine.contracts import contract
 from schema.engine.downloads import Tickets
 from schema.engine.masking import presented
+from schema.engine.node_services import NodeServices
 from tests.coded import check_codes
 from tests.factories import Plant, rows_of
 from tests.schema.paths import check_paths, mutation_text

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from plants.rules.values.refusals import BATCH, LOCATION, UNIT, Datum, DatumKind, refusal, term
+from plants.rules.values.refusal_data import Datum, DatumKind
+from plants.rules.values.refusals import BATCH, LOCATION, UNIT, refusal, term
 
 CHANGE: Final = Datum("Number of the change request.", DatumKind.INTEGER, "change_request_number")
 

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from plants.rules.values.refusals import Datum, DatumKind, refusal
+from plants.rules.values.refusal_data import Datum, DatumKind
+from plants.rules.values.refusals import refusal
 
 DIRECTED_HOLD_UNKNOWN: Final = refusal(
     "DIRECTED_HOLD_UNKNOWN",

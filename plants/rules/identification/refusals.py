@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from plants.rules.values.refusals import CODE, Datum, DatumKind, message, refusal
+from plants.rules.values.refusal_data import Datum, DatumKind
+from plants.rules.values.refusals import CODE, message, refusal
 
 BATCH_CODE_CHARACTERS: Final = message("BATCH_CODE_CHARACTERS", "it has a character that GS1 does not allow")
 BATCH_CODE_CHECK: Final = message("BATCH_CODE_CHECK", "its last character is not its check character")

@@ -2,17 +2,8 @@
 
 from typing import Final
 
-from plants.rules.values.refusals import (
-    BATCH,
-    CODE_SHOWN_MAX,
-    LOCATION,
-    UNIT,
-    Datum,
-    DatumKind,
-    Refusal,
-    message,
-    refusal,
-)
+from plants.rules.values.refusal_data import Datum, DatumKind
+from plants.rules.values.refusals import BATCH, CODE_SHOWN_MAX, LOCATION, UNIT, Refusal, message, refusal
 
 ALIAS_IN_FORCE: Final = message("ALIAS_IN_FORCE", "{alias} ({scheme}) is an alias of batch {batch} already")
 ALIAS_NOT_IN_FORCE: Final = message("ALIAS_NOT_IN_FORCE", "{alias} ({scheme}) is not an alias of batch {batch}")

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from plants.rules.values.refusals import ENTRY, REQUEST, Datum, DatumKind, refusal
+from plants.rules.values.refusal_data import Datum, DatumKind
+from plants.rules.values.refusals import ENTRY, REQUEST, refusal
 
 ENTRY_PRUNED: Final = refusal(
     "ENTRY_PRUNED",

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from plants.rules.values.refusals import CODE, CODE_SHOWN_MAX, Datum, DatumKind, Refusal, message, refusal, term
+from plants.rules.values.refusal_data import Datum, DatumKind
+from plants.rules.values.refusals import CODE, CODE_SHOWN_MAX, Refusal, message, refusal, term
 
 DEFINITION_AS_GIVEN: Final = message("DEFINITION_AS_GIVEN", "{code} is already defined like this")
 

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from plants.rules.values.refusals import BATCH, Datum, DatumKind, message, refusal
+from plants.rules.values.refusal_data import Datum, DatumKind
+from plants.rules.values.refusals import BATCH, message, refusal
 
 ONE_BATCH: Final = message("ONE_BATCH", "all lines are of batch {batch}")
 

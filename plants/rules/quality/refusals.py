@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from plants.rules.values.refusals import BATCH, Datum, DatumKind, refusal, term
+from plants.rules.values.refusal_data import Datum, DatumKind
+from plants.rules.values.refusals import BATCH, refusal, term
 
 HEADQUARTERS: Final = term("lifter", "headquarters")
 QUALITY: Final = term("lifter", "quality")

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from plants.rules.values.refusals import ENTRY, Datum, DatumKind, refusal
+from plants.rules.values.refusal_data import Datum, DatumKind
+from plants.rules.values.refusals import ENTRY, refusal
 
 DISPUTE: Final = Datum("Index of the conflicting entry.", DatumKind.INTEGER, "disputed_entry_index")
 

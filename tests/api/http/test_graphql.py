@@ -15,8 +15,8 @@ from plants.commands.logistics.transfers import (
     receive_transfer,
 )
 from plants.rules.logistics.transfers import transfer_manifest
-from schema.engine.context import Snapshot
 from schema.engine.node_ids import node_id
+from schema.engine.node_services import Snapshot
 from tests.api.serving import Person, Serving
 
 KG = {"amount": "100", "unit": "KGM"}

@@ -16,7 +16,8 @@ from plants.rules.identification.refusals import BATCH_CODE_CHARACTERS, BATCH_CO
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.quality.holds import HoldKind
-from plants.rules.values.refusals import LINES_INVALID, RULE_PRINTABLE, DatumKind, Refusal, RefusalCode
+from plants.rules.values.refusal_data import DatumKind
+from plants.rules.values.refusals import LINES_INVALID, RULE_PRINTABLE, Refusal, RefusalCode
 from plants.store.projection.registry import EVENTS
 from plants.store.refusals import declared_refusals
 from schema.engine.node_ids import node_id
