@@ -27,6 +27,7 @@ from plants.commands.production.process_records import (
 from plants.commands.production.runs import ProductionRun, record_production
 from plants.commands.production.splits import Split, SplitPart, split_batch
 from plants.commands.production.yields import Addition, Output, Yield, yield_process
+from plants.rules.logistics.transfers import read_manifest
 from plants.rules.production.process_records import RunKind
 from plants.rules.values.quantities import format_micro
 from simulation.workload import LOCATIONS, STAFF, Intent, View
@@ -36,7 +37,7 @@ KINDS: Final = (*(RunKind.PRODUCTION,) * 6, RunKind.REPACK, RunKind.REWORK, RunK
 
 def receive(view: View) -> Intent:
     chance = view.chance
-    material = chance.choice(("MILK", "MILK", "SUGAR"))
+    material = chance.choice(("MILK", "MILK", "MILK", "SUGAR", "SUGAR", "M0"))
     unit = "BG" if material == "SUGAR" and chance.randrange(3) == 0 else "KGM"
     lot = f"L{chance.randrange(40)}" if chance.randrange(3) == 0 else None
     order = Delivery(
@@ -153,8 +154,9 @@ def arrive(view: View) -> Intent | None:
         return None
     label = chance.choice(labels[-4:])
     lines: tuple[ReceiptLine, ...] = ()
-    if chance.randrange(4) == 0 and view.everywhere:
-        code = chance.choice(view.everywhere)
+    if chance.randrange(3) == 0 and view.everywhere:
+        on_label = [line["batch"]["code"] for line in read_manifest(label).lines]
+        code = chance.choice(on_label if chance.randrange(4) else view.everywhere)
         lines = (ReceiptLine(code, chance.choice(("1.25", "0", "500")), "A1"),)
     return Intent(receive_transfer, TransferReceipt(label, chance.choice(LOCATIONS), lines), chance.choice(STAFF))
 

@@ -30,6 +30,7 @@ from sync_jobs.hub.enrolment import enrol
 MATERIALS: Final = (
     MaterialDefinition("MILK", "Raw milk 生乳", "KGM", shelf_life_days=30),
     MaterialDefinition("SUGAR", "Sugar 白糖", "KGM", conversions={"BG": "25"}),
+    MaterialDefinition("M0", "Salt 食盐", "KGM", retest_days=1),
     MaterialDefinition("YOG", "Yoghurt 酸奶", "KGM", shelf_life_days=21, retest_days=14),
 )
 MASTERS: Final = (

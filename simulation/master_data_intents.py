@@ -74,7 +74,8 @@ def _version(chance: Random, versions: dict[tuple[str, str], int], kind: str, nu
 
 def _material(chance: Random, versions: dict[tuple[str, str], int], name: str, number: int) -> Change:
     if chance.randrange(3) == 0:
-        return MaterialChange(f"M{number}", name, "KGM", retest_days=chance.choice((None, 5)))
+        unit = chance.choice(("GRM", "KGM"))
+        return MaterialChange(f"M{number % 2}", name, unit, retest_days=chance.choice((None, 1)))
     draw = chance.randrange(4)
     expected = versions.get(("MATERIAL", "MILK")) if chance.randrange(3) == 0 else None
     if draw == 0:

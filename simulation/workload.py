@@ -142,7 +142,7 @@ class View:
         if found is None:
             return None
         code, location, amount, batch = found
-        if self.state.batches[batch]["material"] == "SUGAR" and self.chance.randrange(4) == 0:
+        if self.state.batches[batch]["material"] == "SUGAR" and self.chance.randrange(2):
             return StockLine(code, str(self.chance.choice((1, 2, "0.5"))), "BG", location)
         return StockLine(code, self.part(amount), self.state.batches[batch]["unit"], location)
 

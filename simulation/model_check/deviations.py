@@ -83,6 +83,7 @@ KNOWN: Final = (
         3,
         "A material's unit can change while there is stock of it.",
         settings={"units_kept_in_use": False},
+        answers=frozenset({("mergeBatches", "UNIT_NOT_CONVERTIBLE", ACCEPTED)}),
     ),
     Deviation(
         "blocked-goods-not-split",
@@ -121,13 +122,20 @@ KNOWN: Final = (
     ),
 )
 
-FIRST_FAULTS: Final = frozenset(
-    {
-        *((f"save{noun}", "LINES_INVALID", "AMOUNT_NOT_POSITIVE") for noun in ("Material", "Unit")),
-        *(("mergeBatches", "MATERIAL_DIFFERS", code) for code in (*BLOCKED, "BATCH_RESTRICTED", "STOCK_SHORT")),
-    }
-)
-"""Commands with several faults, of which the rules do not say which is named: command, prediction, answer."""
+SAVE_FAULTS: Final = frozenset({"LINES_INVALID", "AMOUNT_NOT_POSITIVE", "FIELD_REQUIRED"})
+FIRST_FAULTS: Final[Mapping[str, frozenset[str]]] = {
+    **{f"save{noun}": SAVE_FAULTS for noun in ("Material", "Unit", "Supplier", "Customer", "Location", "Equipment")},
+    "mergeBatches": frozenset(
+        {"MATERIAL_DIFFERS", "NOTHING_CHANGES", "STOCK_SHORT", "UNIT_NOT_CONVERTIBLE", "BATCH_RESTRICTED", *BLOCKED}
+    ),
+    "decideChangeRequest": frozenset(
+        {"CHANGE_ALREADY_DECIDED", "PROPOSAL_DIFFERS", "CHANGE_LEVEL_WRONG", "CHANGE_OWN_REQUEST", "CHANGE_EXPIRED"}
+    ),
+}
+"""Refusals by command of which the rules do not say which is named first where a command has several faults."""
+
+OF_THE_NODE: Final = frozenset({"PLANT_FENCED"})
+"""Answers that depend on the node and not on the goods, of which the model knows nothing."""
 
 POLICIES: Final = {
     "RELEASE": Policy(("PLANT", "HUB"), either=True, life=timedelta(days=30)),

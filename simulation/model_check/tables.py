@@ -112,10 +112,10 @@ class Compared:
             expected = "OPEN" if run.closed_at is None and not run.void else "CLOSED"
             if state != expected:
                 yield f"process record {process} is {state}, and the model says {expected}"
-            said = {unit: amount for unit, amount in json.loads(loss).items() if Fraction(amount)}
+            said = {unit: Fraction(amount) for unit, amount in json.loads(loss).items() if Fraction(amount)}
             masses = self.model.losses(plant, run.id)
             if said.keys() <= {"KGM"} and state == "CLOSED" and run.kind not in ("SPLIT", "MERGE") and not run.void:
-                found, wanted = Fraction(said.get("KGM", 0)), Fraction(masses.get("mass", 0))
+                found, wanted = said.get("KGM", 0), masses.get("mass", 0)
                 if found != wanted:
                     yield f"process record {process} lost {found}, and the model says {wanted}"
 

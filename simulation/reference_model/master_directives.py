@@ -2,6 +2,7 @@
 
 Choices where domain.md is silent:
 - The hub checks the values that are given. Each plant checks the whole definition that follows, and the version.
+- An expected version is that of one plant. With several plants it is refused as VERSION_OF_ONE_PLANT.
 - `plantCodes` is part of the input. A definition that changes nothing at a plant is still sent and applied there.
 """
 
@@ -27,6 +28,8 @@ def direct(call: Call, command: str) -> None:
         if plant not in call.zones:
             raise RefusalFound("NOT_DEFINED", "plantCodes", str(number))
     given = {name: value for name, value in call.input.items() if name not in ("plantCodes", "requestId", "occurredAt")}
+    if given.get("expectedVersion") is not None and len(set(plants)) > 1:
+        raise RefusalFound("VERSION_OF_ONE_PLANT", "expectedVersion")
     check_values(call, command, given)
     for plant in dict.fromkeys(plants):
         call.directives.append(Directive(plant, "MasterDirected", {"command": command, "input": given}))

@@ -11,7 +11,7 @@ from simulation.campaign import run_quietly
 from simulation.model_check.inputs import INPUTS
 from simulation.options import faultless
 
-SEEDS = 12
+SEEDS = 20
 UNSENT = {
     "skipParkedEntry": "the hub would lack for good what the invariants compare",
     "settleConflictingEntry": "conflicts come of restored plants only",
