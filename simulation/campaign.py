@@ -10,7 +10,9 @@ from multiprocessing import get_context
 from statistics import median
 from typing import Final
 
+from simulation.model_check.deviations import KNOWN, Deviation
 from simulation.mutants import BUGS
+from simulation.options import Swarm
 from simulation.run import Outcome, run
 
 STARTS: Final = (1, 10_001, 20_001, 30_001, 40_001)
@@ -62,6 +64,12 @@ def run_one(seed: int, planted: str | None = None) -> Outcome:
     bug: AbstractContextManager[None] = BUGS[planted]() if planted else nullcontext()
     with _silence(), bug:
         return run(seed)
+
+
+def run_quietly(seed: int, swarm: Swarm | None = None, known: Sequence[Deviation] = KNOWN) -> Outcome:
+    """Run one seed with options and known deviations, and log nothing."""
+    with _silence():
+        return run(seed, swarm, known)
 
 
 @contextmanager

@@ -218,7 +218,7 @@ class Driver:
 
     def _validate(self, operation: Operation, disk: Disk, now: datetime) -> tuple[bool, Refusal | None]:
         """Now and then validate an operation first; returns whether it was, and the refusal that it would get."""
-        if not operation.tries % 2 or self.world.chance.randrange(VALIDATED_EVERY) or disk.busy or disk.connection.dead:
+        if self.world.chance.randrange(VALIDATED_EVERY) or disk.busy or disk.connection.dead:
             return False, None
         self.world.run_log.mark("sent validateOnly")
         return True, validate(operation, disk, now)

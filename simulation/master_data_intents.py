@@ -50,7 +50,7 @@ save_rows: Final = SaveRows()
 
 
 def change_of(chance: Random, versions: dict[tuple[str, str], int], kind: int | None = None) -> Change:
-    """Return a change of a new definition or of one that stands, now and then of a version that is not the current."""
+    """Return a change of a new definition or of an existing one, now and then of a version that is not the current."""
     drawn = chance.randrange(4) if kind is None else kind
     name, number = f"Name {chance.randrange(9)} 名", chance.randrange(4)
     if drawn == 0:

@@ -88,7 +88,9 @@ KNOWN: Final = (
         "blocked-goods-not-split",
         4,
         "Blocked goods cannot be split under their holds.",
-        answers=frozenset(("splitBatch", ACCEPTED, code) for code in BLOCKED),
+        answers=frozenset(
+            ("splitBatch", predicted, code) for predicted in (ACCEPTED, "STOCK_SHORT") for code in BLOCKED
+        ),
     ),
     Deviation(
         "second-delivery-refused",
@@ -122,6 +124,7 @@ KNOWN: Final = (
 FIRST_FAULTS: Final = frozenset(
     {
         *((f"save{noun}", "LINES_INVALID", "AMOUNT_NOT_POSITIVE") for noun in ("Material", "Unit")),
+        *(("mergeBatches", "MATERIAL_DIFFERS", code) for code in (*BLOCKED, "BATCH_RESTRICTED", "STOCK_SHORT")),
     }
 )
 """Commands with several faults, of which the rules do not say which is named: command, prediction, answer."""
