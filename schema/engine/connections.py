@@ -28,7 +28,8 @@ COUNT_WEIGHT: Final = 5
 First = Annotated[
     int | None,
     strawberry.argument(
-        description=f"Largest number of nodes. The default is {PAGE_DEFAULT} and the limit {PAGE_MAX}."
+        description=f"Largest number of nodes. The default is {PAGE_DEFAULT} and the limit {PAGE_MAX}. "
+        "With 0, only the total is read."
     ),
 ]
 After = Annotated[str | None, strawberry.argument(description="Cursor of an earlier page. The page starts after it.")]
@@ -156,7 +157,7 @@ class Listing:
     def page(self, first: int | None, after: str | None) -> Page:
         """Return the requested page. Raises GraphQLError above the limits."""
         size = PAGE_DEFAULT if first is None else first
-        if not 1 <= size <= PAGE_MAX:
+        if not 0 <= size <= PAGE_MAX:
             raise exceeded(PAGE_MAX, PAGE_SIZE_WRONG(most=PAGE_MAX, first=size))
         return Page(size, None if after is None else self.cursors.read(self._title, after))
 

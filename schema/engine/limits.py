@@ -94,7 +94,7 @@ NAMES_TOO_MANY: Final = message("NAMES_TOO_MANY", "A trace begins at no more tha
 NUMBER_TOO_LONG: Final = message("NUMBER_TOO_LONG", "A number has at most {most} characters.")
 NO_NUL: Final = message("NO_NUL", "A text cannot hold the character U+0000.")
 OPERATION_UNNAMED: Final = message("OPERATION_UNNAMED", "Name the operation: the document has several.")
-PAGE_SIZE_WRONG: Final = message("PAGE_SIZE_WRONG", "`first` is between 1 and {most}, not {first}.")
+PAGE_SIZE_WRONG: Final = message("PAGE_SIZE_WRONG", "`first` is between 0 and {most}, not {first}.")
 
 ALIASES: Final = term("what", "aliases")
 DIRECTIVES: Final = term("what", "directives")

@@ -122,6 +122,17 @@ async def test_list_asked_twice_in_pages_of_two_sizes_then_each_has_its_own_size
     assert [found[name]["pageInfo"]["hasNextPage"] for name in ("a", "b")] == [True, False]
 
 
+async def test_page_of_no_nodes_then_the_total_alone(here: Plant, node: Served) -> None:
+    fed(here, "1", "2")
+    (record,) = (await node.ask(MANAGER, LINES, first=1, lines=0))["processRecords"]["nodes"]
+    page = {"hasNextPage": True, "hasPreviousPage": False, "endCursor": None}
+    assert record["inputs"] == {"totalCount": 2, "pageInfo": page, "nodes": []}
+    assert record["outputs"] == {"totalCount": 0, "nodes": []}
+    assert await node.ask(MANAGER, "{ stock(first: 0) { totalCount nodes { id } } }") == {
+        "stock": {"totalCount": 1, "nodes": []}
+    }
+
+
 async def test_cursor_of_another_parent_or_list_then_refused(here: Plant, node: Served) -> None:
     older = fed(here, "1", "2")
     newer = fed(here, "3", "4")

@@ -12,8 +12,8 @@ LISTED = "query($first: Int, $after: String) { batches(first: $first, after: $af
 @pytest.mark.parametrize(
     "given, code, english, chinese",
     [
-        ({"first": 501}, "LIMIT_EXCEEDED", "`first` is between 1 and 500, not 501.",
-         "`first` 应在 1 到 500 之间，当前为 501。"),
+        ({"first": 501}, "LIMIT_EXCEEDED", "`first` is between 0 and 500, not 501.",
+         "`first` 应在 0 到 500 之间，当前为 501。"),
         ({"after": "x"}, "CURSOR_INVALID", "The cursor is not one of this list. Begin again without it.",
          "该游标不属于此列表。请去掉游标，从头查询。"),
     ],
