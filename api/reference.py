@@ -44,7 +44,7 @@ the permission. `batchloom reference --write` generates this page from the decla
 ## People
 
 Only the command line of a node adds and changes people: `batchloom person add`, `grant`, `revoke`, `disable`, `enable`
-and `password`. Whoever runs it can read the private keys of the node. So it needs no sign-in.
+and `password`. It needs no sign-in, because its user can read the private keys of the node anyway.
 
 People and roles belong to one node. They are in its store, not in a ledger, and are never replicated. The store holds
 who granted a role, and when. A revoked grant is deleted. To take a role in the whole group, revoke it at each node.

@@ -8,7 +8,7 @@ from plants.rules.values.actors import Author, AuthorKind, author_kind
 
 
 def check_author(session: Session, author: Author, permission: Permission, plant_number: int) -> None:
-    """Raise NotPermitted unless the author, a person who is not disabled, has the permission now.
+    """Raise NotPermitted unless the author is enabled and has the permission now.
 
     Programs of this node may do what they began.
     """

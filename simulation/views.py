@@ -1,4 +1,4 @@
-"""Views of users: what a user at a plant can see when choosing what to do next."""
+"""Views of users: the state, labels and day that a user at a plant sees."""
 
 from typing import Final
 

@@ -96,7 +96,7 @@ class Intent:
 
 @dataclass
 class View:
-    """What a user at a plant sees: the state of the plant, labels, and the day.
+    """The view of a user at a plant: its state, labels, and the day.
 
     `parked` are entries that the hub cannot apply: plant, index and leaf hash.
     """

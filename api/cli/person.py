@@ -131,7 +131,7 @@ def revoke(home: Home, person: Person, role: RoleName, plant: At = None) -> None
     """Take a role from an employee, at a plant or in the whole group.
 
     The employee stays signed in with the other roles. The next request without the permission is refused. A
-    subscription without it ends. A download without it ends at its next piece. What the employee recorded stays.
+    subscription without it ends. A download without it ends at its next piece. Entries of the employee stay.
 
     Example:  batchloom person revoke --home hub chen.jing --role auditor
     """

@@ -102,7 +102,7 @@ def make_homes(folder: Path) -> tuple[DemoNode, ...]:
 def write_directory(folder: Path, nodes: Sequence[DemoNode]) -> None:
     """Write DIRECTORY into the folder: nodes with their URLs, people, roles and passwords, readable by the owner alone.
 
-    A program signs in with it. A person with several roles is listed once for each.
+    A program signs in with it. A user with several roles is listed once for each role.
     """
     place = folder / DIRECTORY
     place.touch(mode=0o600)

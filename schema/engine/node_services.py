@@ -1,4 +1,4 @@
-"""What a node gives to its resolvers, and the snapshot of its store that one request reads."""
+"""Services of a node for its resolvers, and the snapshot of the store for one request."""
 
 import asyncio
 from collections.abc import Callable

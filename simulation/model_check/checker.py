@@ -67,7 +67,7 @@ def row_of(operation: Operation, entry: dict[str, Any]) -> Operation:
 
 @dataclass
 class ModelChecker:
-    """The reference model beside a run. `aside` says why a node is no longer compared."""
+    """The reference model of a run. `aside` says why a node is no longer compared."""
 
     driver: Driver
     known: Sequence[Deviation] = KNOWN

@@ -41,7 +41,7 @@ Order = TypeVar("Order")
 
 @dataclass(frozen=True)
 class Translation:
-    """What an order needs to be translated: the ids, the model, the plant, and the leaf hashes of its entries."""
+    """The context for translating an order: the ids, the model, the plant, and the leaf hashes of its entries."""
 
     ids: Identities
     model: ReferenceModel

@@ -53,7 +53,7 @@ def end_alias(writer: PlantLedgerWriter, order: Naming) -> Entry:
         for place, alias in _places(order.aliases, refusals):
             with refusals.at("aliases", place):
                 if goods is None:
-                    continue  # whether the batch has the alias cannot be told
+                    continue  # the batch is unknown, and so are its aliases
                 values = _values(writer, goods, alias)
                 if not values:
                     why = ALIAS_NOT_IN_FORCE(alias=alias.value[:40], scheme=alias.scheme[:40], batch=goods.code)

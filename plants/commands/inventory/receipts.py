@@ -130,7 +130,7 @@ def _check_names(writer: PlantLedgerWriter, order: Delivery, refusals: Refusals)
 
 
 class NewGoods(Protocol):
-    """What a delivery and an output state of a new batch."""
+    """Common data of a delivery and an output: the statement of a new batch."""
 
     @property
     def material(self) -> str: ...

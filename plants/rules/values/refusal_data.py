@@ -1,4 +1,4 @@
-"""Data of refusals: what each holds, and how it is shown."""
+"""Data of refusals: their kinds and descriptions."""
 
 from dataclasses import dataclass
 from enum import Enum, auto

@@ -46,7 +46,7 @@ class About:
         return "/".join(map(str, self.parts))
 
 
-Positions = Any  # A Select or a CompoundSelect: what it selects is typed by column, and its users take them by place.
+Positions = Any  # A Select or a CompoundSelect. Its columns are typed, and its users take them by place.
 """Selects the name of a thing, a log id and an index."""
 Find = Callable[[PlantScope, Sequence[About]], Positions]
 FINDERS: Final[dict[Subject, Find]] = {}

@@ -1,4 +1,4 @@
-"""People at a running node: what a role that is revoked, and a person who is disabled, end at once."""
+"""Users at a running node: a revoked role and a disabled user lose access at once."""
 
 import asyncio
 import json
@@ -89,7 +89,7 @@ def mill(
 
 
 def add(mill: Mill, person: str, *roles: str) -> str:
-    """Add a person with these roles and return a token."""
+    """Add a user with these roles and return a token."""
     given = [word for role in roles for word in ("--role", role)]
     mill.person("add", person, "--name", person, *given, "--password-file", "-", given=PASSWORD + "\n")
     return mill.token(person)

@@ -22,7 +22,7 @@ RUNS, TRUCKS, STEPS = 1_000, 2_000, 30
 
 @dataclass
 class Made:
-    """A group that was made up: what each run took and gave, and what lay on each truck."""
+    """A made-up group: the inputs and outputs of each run, and the load of each truck."""
 
     chance: random.Random
     graph: Genealogy = field(default_factory=Genealogy)
