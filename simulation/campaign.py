@@ -62,8 +62,8 @@ class Found:
 def run_one(seed: int, planted: str | None = None) -> Outcome:
     """Run one seed, with a planted bug where one is named."""
     bug: AbstractContextManager[None] = BUGS[planted]() if planted else nullcontext()
-    with _silence(), bug:
-        return run(seed)
+    with bug:
+        return run_quietly(seed)
 
 
 def run_quietly(seed: int, swarm: Swarm | None = None, known: Sequence[Deviation] = KNOWN) -> Outcome:

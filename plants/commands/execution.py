@@ -191,13 +191,6 @@ class PlantLedgerWriter(LedgerWriter):
         with within("batchCode"):
             return batches.goods_by_code(self.session, self.call.plant, code)
 
-    def usable_batch(self, code: str) -> batches.Goods:
-        """Return a batch that may be used on the local day, or raise the Refusal that names what blocks it."""
-        goods = self.batch(code)
-        with within("batchCode"):
-            goods.check_usable(self.local_day)
-        return goods
-
     def check_location(self, code: str, field: str = "locationCode") -> None:
         """Raise Refusal NOT_DEFINED unless this plant has the location in that field of the input."""
         with within(field):

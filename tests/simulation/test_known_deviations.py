@@ -4,7 +4,7 @@ import pytest
 
 from simulation.campaign import run_quietly
 from simulation.model_check.deviations import KNOWN, Deviation
-from simulation.options import faultless
+from tests.simulation.swarms import faultless
 
 SEEDS = 40
 SWARM = faultless(220, clock_steps=15)

@@ -9,7 +9,7 @@ from infra.roles import Role
 from schema.engine.operations import Operation, OperationKind, operations
 from simulation.campaign import run_quietly
 from simulation.model_check.inputs import INPUTS
-from simulation.options import faultless
+from tests.simulation.swarms import faultless
 
 SEEDS = 20
 UNSENT = {
