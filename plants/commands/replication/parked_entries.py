@@ -30,7 +30,7 @@ class ParkedEntry:
     leaf: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Deciding:
     """One decision under way, inside the caller's transaction; the hub's ledger is locked only by `appending`."""
 
@@ -38,10 +38,14 @@ class Deciding:
     actor: Author
     call: CommandContext
     digest: str | None
+    rehearsing: bool = False
+    """True where the call itself is refused: the decision is checked and not recorded."""
 
     def writer(self) -> LedgerWriter:
         """Lock the head of the hub's own ledger and return what appends to it."""
-        return LedgerWriter(self.session, self.actor, self.call, self.digest, HUB_LOG)
+        writer = LedgerWriter(self.session, self.actor, self.call, self.digest, HUB_LOG)
+        writer.rehearsing = self.rehearsing
+        return writer
 
 
 class Decision(Command[ParkedEntry]):
