@@ -222,5 +222,8 @@ def test_master_data_directed_then_the_plant_defines_it_or_rejects_it() -> None:
     assert group.model.nodes["WH1"].materials["MILK"].unit == "KGM"
     assert group.model.nodes["WH2"].materials["MILK"].unit == "GRM"
     assert group.code("saveMaterial", plant=HUB, **wanted | {"plantCodes": ["WH9"]}) == "NOT_DEFINED"
-    assert group.code("saveMaterial", plant=HUB, **wanted | {"unitCode": "XYZ"}) == "UNIT_UNKNOWN"
+    group.does("saveMaterial", plant=HUB, **wanted | {"unitCode": "XYZ"})
+    answers = [group.model.deliver(entry, group.now) for entry in group.model.on_its_way() if entry.directive]
+    assert answers == ["UNIT_UNKNOWN", "UNIT_UNKNOWN"]
+    assert group.model.nodes["WH1"].materials["MILK"].unit == "KGM"
     assert group.amount(milk) == 1

@@ -39,6 +39,7 @@ class Deciding:
     call: CommandContext
     digest: str | None
     rehearsing: bool = False
+    """True where the call itself is refused: the decision is checked and not recorded."""
 
     def writer(self) -> LedgerWriter:
         """Lock the head of the hub's own ledger and return what appends to it."""

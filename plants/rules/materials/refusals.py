@@ -11,9 +11,9 @@ CONVERSION_IMPOSSIBLE: Final = refusal(
     "CONVERSION_IMPOSSIBLE",
     "1 {unit} is {exact} {target}, never {factor}. Leave this conversion out: the exact one is known.",
     unit=Datum("Code of the other unit.", DatumKind.TEXT, "unit_code"),
+    exact="Exact factor, as a fraction or a whole number.",
     target=Datum("Code of the unit of the material.", DatumKind.TEXT, "target_code"),
     factor="Factor in the request.",
-    exact="Exact factor, as a fraction or a whole number.",
 )
 CONVERSIONS_OUTDATED: Final = refusal(
     "CONVERSIONS_OUTDATED",
@@ -38,8 +38,8 @@ NOT_DEFINED: Final = refusal(
 ROW_REPEATED: Final = refusal(
     "ROW_REPEATED",
     "Row {first} of the same save has the code {code} too. Send one row for each code.",
-    code=CODE,
     first=Datum("Index of the first row with this code, from 0.", DatumKind.INTEGER, "first_index"),
+    code=CODE,
 )
 STALE_VERSION: Final = refusal(
     "STALE_VERSION",

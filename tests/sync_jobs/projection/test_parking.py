@@ -145,6 +145,9 @@ def test_decision_on_what_is_not_parked_then_refused_and_nothing_changed(group: 
             with pytest.raises(Refusal) as refused, hub.store.transaction() as session:
                 decide(session, shown(broken), actor=LI, call=call_at_hub(reason))
             assert refused.value.code is TEXT_INVALID
+        with pytest.raises(Refusal) as refused, hub.store.transaction() as session:
+            decide(session, wrong_leaf, actor=LI, call=call_at_hub("a\nb"))
+        assert [one.code for one in (refused.value, *refused.value.further)] == [TEXT_INVALID, ENTRY_NOT_PARKED]
     assert (faults(group, 1), stand(hub.store, 0), table_digests(hub.store)) == before
 
 
