@@ -39,5 +39,6 @@ def view_of(world: World, number: int) -> View:
         parked=[
             (log_id, index, world.replays[HUB, log_id].leaves[index].hex())
             for log_id, index in world.hub.disk.peek(SELECT_PARKED)
+            if index < len(world.replays[HUB, log_id].leaves)  # the replay reads an entry after the exchange
         ],
     )

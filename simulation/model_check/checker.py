@@ -334,6 +334,7 @@ class ModelChecker:
 
     def _direct(self, operation: Operation, entry: dict[str, Any]) -> None:
         if not self._is_compared(operation):
+            self._set_aside(HUB, "a direction was not compared, so the model does not have it")
             return
         verdict = self._predict(operation, parse_instant(entry["recorded_at"]))
         if isinstance(verdict, Refused):
