@@ -1,5 +1,6 @@
 """Every field with a permission, asked by those who lack it: a thing is null, and all else is refused with its path."""
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final
@@ -20,9 +21,14 @@ from auth.actors import Actor, Grant
 from auth.actors import Role as Trust
 from auth.permissions import Permission, may
 from infra.roles import Role
+from plants.commands.audit.corrections import Correction, correct_entry
 from plants.commands.inventory.issues import StockLine
+from plants.commands.logistics.shipments import Shipment, ship_batch
 from plants.commands.logistics.transfers import Dispatch, dispatch_transfer
+from plants.commands.production.process_records import ProcessOrder, open_process
+from plants.rules.audit.corrections import CorrectionReason
 from plants.rules.identification.codes import HUB
+from plants.rules.ledger.events import Entry
 from schema.engine.access import declared_access
 from schema.engine.contracts import contract
 from schema.engine.node_ids import node_id
@@ -43,11 +49,18 @@ CODES: Final = {"batch": "SH1-260314-0001P", "material": "RM-MILK", "customer": 
 KINDS: Final = {"processRecord": "process", "changeRequest": "change", "conflictingEntry": "dispute",
     "hubDirective": "directive", "ledgerEntry": "entry"}  # fmt: skip
 TRACE: Final = '{ batchCodes: ["SH1-260314-0001P"], direction: BACKWARD }'
+LISTS: Final = {"Batch": "batches", "Transfer": "transfers", "ProcessRecord": "processRecords", "Shipment": "shipments",
+    "Material": "materials", "Supplier": "suppliers", "Customer": "customers", "Location": "locations",
+    "Equipment": "equipmentItems", "Unit": "units"}  # fmt: skip
+"""The list at the root of each type with a history."""
 NESTED: Final = {
-    "Batch.history": ("{ batches { nodes { code history { totalCount } } } }", True),
-    "Transfer.manifest": ("{ transfers { nodes { id manifest } } }", False),
-}
-"""A document for each field below the roots that declares a permission, and whether it is a list."""
+    **{f"{kind}.history": (f"{{ {root}(first: 5) {{ nodes {{ history {{ totalCount }} }} }} }}", True, "operator")
+       for kind, root in LISTS.items()},
+    **{f"{kind}.correction": (f"{{ {LISTS[kind]}(first: 5) {{ nodes {{ correction {{ reason }} }} }} }}", False, "operator")
+       for kind in ("Batch", "ProcessRecord", "Shipment")},
+    "Transfer.manifest": ("{ transfers { nodes { id manifest } } }", False, "auditor"),
+}  # fmt: skip
+"""Fields below the roots with a permission: a document, whether the field is a list, and who lacks the permission."""
 BELOW_ROOTS: Final = ("Trace", "TransfersInTransit")
 """The types whose fields need the permission of the root field that leads to them."""
 ROOTS: Final = [one for one in operations() if one.permissions and one.kind is OperationKind.QUERY]
@@ -150,20 +163,35 @@ async def test_nested_field_without_the_permission_then_null_and_a_list_says_why
     here: Plant, node: Served, name: str
 ) -> None:
     kind, field = name.split(".")
-    written, is_list = NESTED[name]
-    if kind == "Transfer":
-        here.do(dispatch_transfer, Dispatch("NB1", (StockLine(here.receive(), "5", "KGM", "A1"),)))
-    else:
-        here.receive()
-    (root,) = written.split()[1:2]
-    lacks = PEOPLE["operator" if is_list else "auditor"]
+    written, is_list, lacking_it = NESTED[name]
+    entry = made(here, kind)
+    if field == "correction":
+        here.do(correct_entry, Correction(entry.index, CorrectionReason.DID_NOT_OCCUR, "Scanned twice"))
+    root = re.split(r"\W+", written)[1]
+    lacks = PEOPLE[lacking_it]
 
     answer = await node.answer(lacks, written)
 
-    assert [one[field] for one in answer["data"][root]["nodes"]] == [None]
-    assert refused(answer) == ([("NOT_PERMITTED", [root, "nodes", 0, field])] if is_list else [])
+    nodes = answer["data"][root]["nodes"]
+    assert nodes
+    assert {one[field] for one in nodes} == {None}
+    wanted = [("NOT_PERMITTED", [root, "nodes", place, field]) for place in range(len(nodes))]
+    assert sorted(refused(answer)) == (wanted if is_list else [])
     allowed = await node.ask(PEOPLE["manager"], written)
-    assert allowed[root]["nodes"][0][field] is not None
+    assert None not in [one[field] for one in allowed[root]["nodes"]]
+
+
+def made(here: Plant, kind: str) -> Entry:
+    """Make a thing of this kind, if it is none that is defined from the start, and return its entry."""
+    goods = here.receive()
+    lines = (StockLine(goods, "5", "KGM", "A1"),)
+    if kind == "Transfer":
+        return here.do(dispatch_transfer, Dispatch("NB1", lines))
+    if kind == "Shipment":
+        return here.do(ship_batch, Shipment("C1", lines, "CO-1"))
+    if kind == "ProcessRecord":
+        return here.do(open_process, ProcessOrder())
+    return here.entry()
 
 
 async def test_role_at_another_plant_alone_then_a_list_here_is_refused_too(here: Plant, node: Served) -> None:
