@@ -105,12 +105,21 @@ def granting(person_id: str, plant_number: int, role: Role) -> Attack:
     return lambda s, actor, clock, _: grant_role(s, actor=actor, person_id=person_id, grant=grant, at=clock.now())
 
 
+def revoking(person_id: str, plant_number: int, role: Role) -> Attack:
+    grant = Grant(plant_number, role)
+    return lambda s, actor, _, __: revoke_role(s, actor=actor, person_id=person_id, grant=grant)
+
+
 def resetting(person_id: str) -> Attack:
     return lambda s, actor, clock, new: set_password(s, actor=actor, person_id=person_id, password=new, at=clock.now())
 
 
 def disabling(person_id: str) -> Attack:
     return lambda s, actor, clock, _: disable_person(s, actor=actor, person_id=person_id, at=clock.now())
+
+
+def enabling(person_id: str) -> Attack:
+    return lambda s, actor, _, __: enable_person(s, actor=actor, person_id=person_id)
 
 
 def adding(plant_number: int) -> Attack:
@@ -135,6 +144,10 @@ def adding(plant_number: int) -> Attack:
         pytest.param(granting("admin1", 1, Role.QUALITY), id="grants to themselves"),
         pytest.param(granting("op2", 1, Role.OPERATOR), id="grants to a person of another plant"),
         pytest.param(granting("nobody", 1, Role.OPERATOR), id="grants to nobody"),
+        pytest.param(revoking("op1", 2, Role.OPERATOR), id="revokes at another plant what is not granted"),
+        pytest.param(revoking("op1", GROUP, Role.AUDITOR), id="revokes in the group what is not granted"),
+        pytest.param(revoking("op2", 2, Role.OPERATOR), id="revokes a role of a person of another plant"),
+        pytest.param(revoking("hq1", GROUP, Role.HEADQUARTERS), id="revokes a role in the group"),
         pytest.param(resetting("boss"), id="sets the password of an administrator of the group"),
         pytest.param(resetting("hq1"), id="sets the password of their own person with a role in the group"),
         pytest.param(resetting("op2"), id="sets the password of a person of another plant"),
@@ -145,6 +158,7 @@ def adding(plant_number: int) -> Attack:
         pytest.param(disabling("boss"), id="disables an administrator of the group"),
         pytest.param(disabling("op2"), id="disables a person of another plant"),
         pytest.param(disabling("admin1"), id="disables themselves"),
+        pytest.param(enabling("op2"), id="enables a person of another plant"),
         pytest.param(adding(2), id="adds a person at another plant"),
         pytest.param(adding(GROUP), id="adds a person of the group"),
     ],

@@ -229,6 +229,22 @@ def test_given_a_person_disabled_then_their_token_counts_for_nothing_until_they_
     enter(store, writer, clock, li, PASSWORD)
 
 
+def test_given_failures_then_disabled_and_enabled_then_counting_begins_anew(
+    *, store: Store, writer: Writer, clock: FixedClock, administrator: Actor, li: str
+) -> None:
+    def returned() -> None:
+        writer.write(lambda s: disable_person(s, actor=administrator, person_id=li, at=clock.now()))
+        writer.write(lambda s: enable_person(s, actor=administrator, person_id=li))
+        assert state_of(store, li) == (0, None)
+
+    for failures in (4, 5):
+        for _ in range(failures):
+            refuse(store, writer, clock, li, "wrong")
+        returned()
+    refuse(store, writer, clock, li, "wrong")
+    assert enter(store, writer, clock, li, PASSWORD).actor.actor_id == li
+
+
 def test_given_a_person_locked_out_by_others_then_their_own_token_still_counts(
     store: Store, writer: Writer, clock: FixedClock, li: str
 ) -> None:

@@ -503,6 +503,23 @@ def test_request_repeated_then_it_answers_the_same_and_does_nothing_again(plant:
     assert plant.plant().everything() == before
 
 
+@pytest.mark.parametrize("chosen", ["Queue", "Read"])
+def test_queue_beside_another_operation_then_its_malformed_command_is_refused_in_its_place(
+    plant: Serving, chosen: str
+) -> None:
+    wang = plant.people["wang"]
+    queue = "mutation Queue($commands: [CommandInput!]!) { submit(commands: $commands) { refusal { code path } } }"
+    closing = {"closeProcess": {"requestId": new_id(), "processId": "nonsense"}}
+    for document in (f"query Read {{ __typename }} {queue}", f"{queue} query Read {{ __typename }}"):
+        body = {"query": document, "operationName": chosen, "variables": {"commands": [{}, closing]}}
+
+        answer = wang.client.post("/graphql", json=body, headers=wang.headers).json()
+
+        refusals = [("VALUE_INVALID", None), ("PROCESS_UNKNOWN", ["processId"])]
+        done = [{"refusal": {"code": code, "path": path}} for code, path in refusals]
+        assert answer["data"] == ({"submit": done} if chosen == "Queue" else {"__typename": "Query"}), answer
+
+
 def test_ten_operators_each_twice_at_once_then_stock_is_exact(plant: Serving) -> None:
     wang = plant.people["wang"]
     milk, process = received(wang, amount="1000"), opened(wang)

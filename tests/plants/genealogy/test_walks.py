@@ -193,6 +193,17 @@ def test_shipments_then_the_summary_names_customers_and_what_is_on_hand(store: S
         assert summary(session, ALL, origin).deliveries == (Delivered(1, "C7", "KGM", 1, 2, 43),)
 
 
+def test_batch_shipped_in_two_lines_and_twice_then_it_counts_once_among_the_batches_delivered(store: Store) -> None:
+    graph, again = chain(), node_id(1, 105)
+    for shipment in (SHIP, again):
+        graph.run(shipment, 1, "SHIPMENT", customer="C7")
+    for shipment, quantity in ((SHIP, 40), (SHIP, 2), (again, 5)):
+        graph.edge(BUTTER, shipment, 1, "SHIPPED", quantity)
+    found = traced(store, graph, [CREAM], FORWARD)
+    with store.reading() as session:
+        assert summary(session, ALL, found).deliveries == (Delivered(1, "C7", "KGM", 2, 1, 47),)
+
+
 def test_names_then_batches_at_the_plants_in_scope(store: Store) -> None:
     graph = chain()
     graph.batch(MILK, 2)

@@ -1,6 +1,7 @@
 """Many rows in one save: each is recorded once and has its own result, however often the work is interrupted."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -18,7 +19,7 @@ from plants.rules.people.refusals import NOT_PERMITTED
 from plants.rules.values.actors import Author
 from plants.rules.values.refusals import LINES_INVALID, TEXT_INVALID, UNIT_UNKNOWN, Refusal
 from plants.store.materials.saves import Save, SaveRow, read_refusal, unfinished_save
-from tests.factories import Plant
+from tests.factories import MANAGER, Plant
 
 SIZE = 2 * PORTION + 30
 BAD = {3: UNIT_UNKNOWN, PORTION: TEXT_INVALID, SIZE - 1: UNIT_UNKNOWN}
@@ -159,6 +160,29 @@ def test_request_id_of_other_rows_then_refused(here: Plant) -> None:
             begun(here, other, request)
         assert (caught.value.code, caught.value.path) == (REQUEST_REUSED, ("requestId",))
     assert here.everything() == before
+
+
+def test_request_id_by_another_person_or_with_another_reason_or_time_then_refused(here: Plant) -> None:
+    def begun_by(actor: Author, reason: str, hours: int) -> str:
+        occurred = here.clock.now() - timedelta(hours=hours)
+        call = here.call(request=request, occurred_at=occurred, reason=reason)
+        with here.store.transaction() as session:
+            return begin_save(session, rows(OnRefusal.SKIP_ROW), actor=actor, call=call)
+
+    request = new_id()
+    save = begun_by(here.actor, "New prices", 1)
+    before = here.everything()
+
+    for actor, reason, hours in (
+        (MANAGER, "New prices", 1),
+        (here.actor, "Old prices", 1),
+        (here.actor, "New prices", 2),
+    ):
+        with pytest.raises(Refusal) as caught:
+            begun_by(actor, reason, hours)
+        assert (caught.value.code, caught.value.path) == (REQUEST_REUSED, ("requestId",))
+    assert here.everything() == before
+    assert begun_by(here.actor, "New prices", 1) == save
 
 
 def test_number_of_rows_wrong_then_refused(here: Plant) -> None:

@@ -18,7 +18,7 @@ from plants.rules.production.process_records import RunKind
 from schema.engine.node_ids import node_id
 from tests.factories import Plant
 from tests.schema.asking import AUDITOR, JSON, OPERATOR, Served, served
-from tests.schema.group import Group, chain
+from tests.schema.group import Group, chain, hold_at_hub
 
 REQUEST = "0190b0a0-0000-7000-8000-00000000000a"
 ENTRY = """fragment Entry on LedgerEntry { id index ledger eventId type version occurredAt recordedAt logicalTime
@@ -118,6 +118,38 @@ async def test_hold_and_change_request_then_the_entries_of_each(here: Plant, nod
     for id_, expected in ((hold, held), (node_id("change", 1, asked.index), asked)):
         found = (await node.ask(AUDITOR, ABOUT, id=id_))["ledger"]
         assert [one["id"] for one in found["nodes"]] == [node_id("entry", 1, expected.index)]
+
+
+async def test_directives_about_a_batch_then_they_are_in_its_history_at_the_hub(group: Group, hub: Served) -> None:
+    code = group.here.receive()
+    group.hears()
+    hold_at_hub(group, code)
+    batch = {"id": node_id("batch", group.here.batch_id(code))}
+
+    found = (await hub.ask(AUDITOR, ABOUT, **batch))["ledger"]
+    shown = (await hub.ask(AUDITOR, HISTORY, **batch))["node"]["history"]
+
+    assert sorted(one["type"] for one in found["nodes"]) == ["BatchReceived", "HoldDirected"]
+    assert [one["about"] for one in found["nodes"] if one["type"] == "BatchReceived"] == [batch]
+    assert (found["totalCount"], shown["totalCount"]) == (2, 2)
+    assert {one["id"] for one in shown["nodes"]} == {one["id"] for one in found["nodes"]}
+
+
+async def test_other_plant_corrects_its_entry_of_the_same_index_then_it_is_not_in_the_history(
+    group: Group, hub: Served
+) -> None:
+    here, there = group.here, group.there
+    while len(here.entries()) != len(there.entries()):
+        min(here, there, key=lambda plant: len(plant.entries())).receive()
+    opened, other = here.do(open_process, ProcessOrder()), there.do(open_process, ProcessOrder())
+    assert opened.index == other.index
+    by = correct(there, other)
+    group.hears()
+
+    for plant, entry, indexes in ((1, opened, [opened.index]), (2, other, [other.index, by.index])):
+        found = await hub.ask(AUDITOR, ABOUT, id=node_id("process", entry.payload["process"]["id"]))
+        assert found["ledger"]["totalCount"] == len(indexes)
+        assert [one["id"] for one in found["ledger"]["nodes"]] == [node_id("entry", plant, index) for index in indexes]
 
 
 async def test_request_of_a_plant_then_the_hub_finds_its_entry_in_either_case(group: Group, hub: Served) -> None:

@@ -204,6 +204,8 @@ JOB = """... on JobAccepted { job { id state validateOnly plant { code } address
   progress { total done recorded unchanged refused rejected notRun }
   rows(first: 500) { nodes { index outcome refusal { code path } entry { type }
     directives { plant { code } type key state } } } } }"""
+ROWS_OF_JOB = """query($id: ID!) { node(id: $id) { ... on Job {
+  rows { nodes { outcome entry { type } directives { key } } } } } }"""
 GOODS = '{ materials(filter: { code: { beginsWith: "G-" } }, first: 1) { totalCount } }'
 
 
@@ -267,6 +269,17 @@ async def test_many_rows_wrong_or_only_validated_then_nothing_is_sent(group: Gro
     assert {(one["outcome"], one["entry"]) for one in validated["job"]["rows"]["nodes"]} == {("RECORDED", None)}
     assert (unknown["code"], unknown["path"], denied["code"]) == ("NOT_DEFINED", ["plantCodes", "1"], "NOT_PERMITTED")
     assert group.hub.desk(group.here).everything() == before
+
+
+async def test_validated_and_others_sent_later_then_its_rows_have_no_directives(hub: Served) -> None:
+    given = {"plantCodes": ["SH1", "NB1"], "onRefusal": "SKIP_ROW"}
+    validated = (await hub.do(DIRECTOR, "saveMaterials", JOB, rows=goods(2), validateOnly=True, **given))["job"]
+
+    sent = (await hub.do(DIRECTOR, "saveMaterials", JOB, rows=goods(3)[1:], **given))["job"]
+
+    assert [len(one["directives"]) for one in sent["rows"]["nodes"]] == [2, 2]
+    found = (await hub.ask(DIRECTOR, ROWS_OF_JOB, id=validated["id"]))["node"]["rows"]["nodes"]
+    assert [(one["outcome"], one["entry"], one["directives"]) for one in found] == [("RECORDED", None, [])] * 2
 
 
 async def test_request_ids_of_jobs_and_commands_at_the_hub_then_one_space(group: Group, hub: Served) -> None:

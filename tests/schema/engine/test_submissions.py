@@ -254,6 +254,20 @@ async def test_batches_of_all_answers_are_too_many_then_only_the_answer_is_refus
     assert len(here.entries()) == size + 3
 
 
+async def test_malformed_commands_then_they_count_as_rows_of_the_answer(
+    here: Plant, node: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("schema.engine.context.ROWS_MAX", Limit(4, "Rows."))
+    before = here.everything()
+
+    refused = await node.answer(OPERATOR, PLAIN, commands=[{}, {}, {}, {}, receipt()])
+
+    assert [one["extensions"]["code"] for one in refused["errors"]] == ["LIMIT_EXCEEDED"]
+    assert here.everything() == before
+    answered = (await node.ask(OPERATOR, PLAIN, commands=[{}, {}, {}, {}]))["submit"]
+    assert answered == [{"requestId": None}] * 4
+
+
 @pytest.mark.parametrize("role", NodeRole)
 def test_members_of_a_command_then_the_mutations_of_the_role_with_their_inputs(role: NodeRole) -> None:
     schema = contract(role)._schema  # noqa: SLF001 -- Strawberry keeps the schema of graphql-core private.
@@ -306,6 +320,18 @@ async def test_commands_with_more_arguments_than_an_input_then_run_as_their_muta
         None,
         {"code": "LINES_INVALID", "path": ["plantCodes"]},
     ]
+
+
+async def test_several_values_of_a_command_with_arguments_are_malformed_then_each_path_begins_below_input(
+    hub: Served,
+) -> None:
+    given = {"input": {**command("saveSupplier", code="S-Q", name=7)["saveSupplier"], "colour": 2}}
+    document = AT_HUB.replace("path }", "path furtherRefusals { path } }")
+
+    (one,) = (await hub.ask(DIRECTOR, document, commands=[{"saveSupplier": given}]))["submit"]
+
+    places = [one["refusal"]["path"], *(each["path"] for each in one["refusal"]["furtherRefusals"])]
+    assert sorted(places) == [["colour"], ["name"], ["plantCodes"]]
 
 
 async def test_commands_of_the_hub_then_run_there(group: Group, hub: Served) -> None:

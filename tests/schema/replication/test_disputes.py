@@ -197,3 +197,13 @@ async def test_viewer_asked_what_they_may_settle_then_the_refusals_of_the_mutati
         blocked = {"code": refused["code"], "message": refused["message"]}
         assert await can(plant, actor, dispute) == {"allowed": False, "blockedBy": blocked}
     assert await can(hub, DIRECTOR, 7) is None, "settled at the plant alone"
+
+
+async def test_settled_then_the_entry_is_about_the_thing_of_the_conflicting_entry(plant: Served) -> None:
+    await settle(plant, MANAGER, 6)
+
+    document = """query($key: BatchCode!) { batch(code: $key) { id } ledger(filter: {type: {eq: "DisputeSettled"}}) {
+      nodes { about { __typename id } } } }"""
+    (first, _) = await listed(plant, AUDITOR)
+    found = await plant.ask(AUDITOR, document, key=first["key"])
+    assert found["ledger"]["nodes"] == [{"about": {"__typename": "Batch", "id": found["batch"]["id"]}}]
