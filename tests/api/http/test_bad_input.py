@@ -389,7 +389,7 @@ def test_refusal_that_is_not_listed_then_it_is_masked(plant: Serving, monkeypatc
     def wrong(*_: object, **__: object) -> None:
         raise Refusal(HOLD_UNKNOWN, batch="x", hold=1)
 
-    monkeypatch.setattr("plants.commands.inventory.receipts.new_batch", wrong)
+    monkeypatch.setattr("plants.commands.inventory.receipts.new_goods", wrong)
 
     content = plant.people["wang"].send(RECEIVE, input=delivery()).json()
 
