@@ -54,7 +54,7 @@ who granted a role, and when. A revoked grant is deleted. To take a role in the 
 | sign-in | as before, with the other roles | refused |
 | tokens that were issued | valid; each request reads the roles again | refused from the next request on |
 | WebSocket connections | stay open; a subscription without permission ends | closed with 4401 within seconds |
-| downloads | each piece reads the roles again; the file ends without permission | the link is refused |
+| downloads | the link is refused without permission; a file that is being sent breaks off | the link is refused |
 | saves of many rows that are in progress | stop without permission | stop |
 | recorded entries, requests and decisions | stay | stay |
 """

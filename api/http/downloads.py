@@ -33,7 +33,7 @@ class Downloads:
         """Answer one request."""
         try:
             ticket = self._tickets.read(request.path_params["ticket"])
-            actor = await run_in_threadpool(self._person, ticket)
+            actor = await run_in_threadpool(self._reader, ticket)
         except (TicketInvalid, NotAuthenticated):
             text = word(LINK_INVALID(), language_of(request.headers) or SOURCE)
             return JSONResponse({"message": text}, 404, headers={"Cache-Control": "no-store"})
@@ -42,17 +42,26 @@ class Downloads:
         headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{ticket.export}"'}
         return StreamingResponse(self._pieces(ticket), media_type=export.media_type, headers=headers)
 
-    def _person(self, ticket: Ticket) -> Actor:
+    def _reader(self, ticket: Ticket) -> Actor:
         with self._node.store.reading() as reads:
-            return actor_since(reads, ticket.person, ticket.issued_s)
+            actor, _ = self._allowed(reads, ticket)
+            return actor
 
     def _pieces(self, ticket: Ticket) -> Iterator[bytes]:
         arguments: Arguments | None = ticket.arguments
         while arguments is not None:
             with self._node.store.reading() as reads:
-                actor = actor_since(reads, ticket.person, ticket.issued_s)
-                piece, arguments = EXPORTS[ticket.export].read(reads, self._scope(reads, actor, ticket), arguments)
+                _, scope = self._allowed(reads, ticket)
+                piece, arguments = EXPORTS[ticket.export].read(reads, scope, arguments)
             yield piece
 
-    def _scope(self, reads: ReadSession, actor: Actor, ticket: Ticket) -> PlantScope:
-        return plants_for(actor, EXPORTS[ticket.export].permission, {HUB, *known_plants(reads)})
+    def _allowed(self, reads: ReadSession, ticket: Ticket) -> tuple[Actor, PlantScope]:
+        """Return the person of the ticket and the plants they may read, or raise TicketInvalid where none is left.
+
+        Raised between two pieces, it breaks the connection, so that a part is not taken for the whole.
+        """
+        actor = actor_since(reads, ticket.person, ticket.issued_s)
+        scope = plants_for(actor, EXPORTS[ticket.export].permission, {HUB, *known_plants(reads)})
+        if not scope:
+            raise TicketInvalid
+        return actor, scope

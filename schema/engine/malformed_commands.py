@@ -7,6 +7,7 @@ malformed literal in the document stays an error of the whole document.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from graphql import (
@@ -33,6 +34,8 @@ from graphql.utilities import coerce_input_value
 from strawberry.extensions import SchemaExtension
 
 from plants.rules.values.refusals import (
+    FURTHER_MAX,
+    NOT_STATED,
     RULE_FIELD_KNOWN,
     RULE_FIELD_REQUIRED,
     RULE_ONE_COMMAND,
@@ -46,6 +49,7 @@ from plants.rules.values.refusals import (
     shortened,
 )
 from schema.engine.errors import notice_of
+from schema.engine.limits import COMMANDS_MAX
 from schema.engine.scalars import RequestId, read_request
 
 QUEUED: Final = "CommandInput"
@@ -61,6 +65,9 @@ class Malformed:
     request_id: RequestId | None
     refusal: Refusal
 
+
+UNREAD: Final = Malformed(None, Refusal(VALUE_INVALID, value=NOT_STATED, rule=RULE_ONE_COMMAND()))
+"""A command of a queue that is too long to be read."""
 
 Aside = Mapping[str, Mapping[int, Malformed]]
 """The malformed commands of a request, by variable and place in its list."""
@@ -102,6 +109,10 @@ def _without_malformed(
         name = definition.variable.name.value
         if isinstance(kind, GraphQLInputObjectType) and _is_queue(definition.type) and left.get(name) is not None:
             given = left[name] if isinstance(left[name], list) else [left[name]]
+            if len(given) > COMMANDS_MAX:
+                # The resolver refuses their number. To read them all would hold up everybody.
+                left[name], aside[name] = [], dict.fromkeys(range(len(given)), UNREAD)
+                continue
             found = {
                 place: _malformed(one, kind) for place, one in enumerate(given) if one is None or not _fits(one, kind)
             }
@@ -165,11 +176,13 @@ def _text(value: object) -> str:
         return value
     if isinstance(value, dict | list):
         return "{}" if isinstance(value, dict) else "[]"
-    return {None: "null", True: "true", False: "false"}.get(value, "") or str(value)  # type: ignore[call-overload]
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _check_type(value: object, kind: GraphQLInputType, refusals: Refusals, path: tuple[str | int, ...]) -> None:
     """Collect the refusals of a value by the rules that graphql-core coerces it by."""
+    if refusals.full:
+        return
     if is_non_null_type(kind):
         if value is None:
             with refusals.at(*path):
@@ -192,7 +205,7 @@ def _check_object(value: object, kind: GraphQLInputObjectType, refusals: Refusal
         with refusals.at(*path):
             raise invalid(value, RULE_TYPE(type=kind.name))
         return
-    for name in value.keys() - kind.fields.keys():
+    for name in islice((one for one in value if one not in kind.fields), FURTHER_MAX + 1):
         with refusals.at(*path, name):
             raise invalid(name, RULE_FIELD_KNOWN(type=kind.name))
     for name, field in kind.fields.items():

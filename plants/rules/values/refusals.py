@@ -200,6 +200,11 @@ class Refusals:
             return read(*given, **named)
         return None
 
+    @property
+    def full(self) -> bool:
+        """True if as many refusals were collected as can be told."""
+        return len(self._found) > FURTHER_MAX
+
     def __bool__(self) -> bool:
         """Return True if any refusal was collected."""
         return bool(self._found)

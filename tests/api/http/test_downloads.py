@@ -89,7 +89,7 @@ def test_person_disabled_after_the_link_then_not_found(plant: Serving) -> None:
     assert plant.people["li"].client.get(url).status_code == 404
 
 
-def test_manager_made_an_operator_after_the_link_then_the_file_has_no_entry(plant: Serving) -> None:
+def test_manager_made_an_operator_after_the_link_then_the_link_is_refused(plant: Serving) -> None:
     url = link(plant.people["li"])
 
     def demote(session: Session) -> None:
@@ -100,7 +100,7 @@ def test_manager_made_an_operator_after_the_link_then_the_file_has_no_entry(plan
     assert lines(plant, url)
     plant.node.writer.write(demote)
 
-    assert lines(plant, url) == []
+    assert plant.client.get(url).status_code == 404
 
 
 def test_ledger_that_the_caller_may_not_read_then_no_link(hub: Serving) -> None:

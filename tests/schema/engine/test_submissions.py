@@ -161,6 +161,21 @@ async def test_malformed_commands_then_each_is_refused_in_its_place_and_the_othe
     assert again == answer
 
 
+async def test_thousands_of_unknown_fields_then_as_many_are_told_as_one_answer_tells(node: Served) -> None:
+    wrong = {"receiveBatch": {f"field{number}": 1 for number in range(5_000)}}
+
+    (one,) = (await node.ask(OPERATOR, VALUE_SUBMIT, commands=[wrong]))["submit"]
+
+    assert len(one["refusal"]["furtherRefusals"]) == 99
+
+
+@pytest.mark.parametrize("value, text", [(1, "1"), (0, "0"), (True, "true"), (2.5, "2.5"), ([1], "[]")])
+async def test_value_is_no_text_then_it_is_quoted_as_it_was_sent(node: Served, value: object, text: str) -> None:
+    (one,) = (await node.ask(OPERATOR, VALUE_SUBMIT, commands=[receipt(occurredAt=value)]))["submit"]
+
+    assert one["refusal"]["text"] == text
+
+
 async def test_several_values_of_a_command_are_malformed_then_all_are_told(node: Served) -> None:
     (one,) = (await node.ask(OPERATOR, VALUE_SUBMIT, commands=[{"receiveBatch": {"occurredAt": 1, "colour": 2}}]))[
         "submit"
@@ -201,6 +216,7 @@ async def test_too_many_or_no_commands_then_said_so_and_nothing_is_done(here: Pl
     for commands, text in (
         ([receipt()] * (COMMANDS_MAX + 1), "`commands` holds at most 500 commands, not 501."),
         ([{}] * (COMMANDS_MAX + 1), "`commands` holds at most 500 commands, not 501."),
+        ([5] * 50_000, "`commands` holds at most 500 commands, not 50000."),
     ):
         (error,) = (await node.answer(OPERATOR, PLAIN, commands=commands))["errors"]
         assert text in error["message"], error
