@@ -63,7 +63,7 @@ TransferDispatched
 SZ2 TransferReceived
 ChangeRequested
 stock SH1 239.9 KGM usable
-trace 2 batches 3 processes
+trace 2 batches 2 processes
 streamed li.wei BatchReceived
 streamed li.wei BatchReceived
 streamed li.wei ProcessOpened
@@ -73,7 +73,7 @@ SH1 IN_SYNC
 SZ2 IN_SYNC
 parked 0
 alarms 0
-trace 2 batches 3 processes
+trace 2 batches 2 processes
 MasterChangeDirected
 material SH1 20 5
 material SZ2 20 none
