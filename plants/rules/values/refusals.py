@@ -202,7 +202,7 @@ class Refusals:
 
     @property
     def full(self) -> bool:
-        """True if as many refusals were collected as can be told."""
+        """True if no answer lists more refusals than were collected."""
         return len(self._found) > FURTHER_MAX
 
     def __bool__(self) -> bool:
