@@ -29,7 +29,7 @@ from graphql import (
 from infra.roles import Role
 from schema.engine.contracts import contract
 from schema.engine.costs import operation_cost
-from schema.engine.limits import COST_MAX
+from schema.engine.limits import COST_MAX, TOKENS_MAX
 from tests.scenarios.processes import HUB, Person
 
 LEVELS: Final = 3
@@ -37,13 +37,15 @@ PASSED_OVER: Final = frozenset({"edges", "lagSeconds"})
 """Fields that say again what `nodes` says, and what grows with the clock alone."""
 LISTED: Final = 20
 """The size of a page of a list that is read to its end."""
-PAGE: Final = 5
+PAGE: Final = 2
 """The size of a page of a list inside another."""
 FOUND: Final = 2
 """The size of a page of what a question finds."""
 NESTED: Final = f"(first: {PAGE})"
 PIECE_COST_MAX: Final = 20_000
 """The largest cost of one document: what costs more is asked in pieces."""
+TOKEN: Final = re.compile(r"[\w.]+|\S")
+"""A token of a document, or a part of one: there are never more tokens than matches."""
 AT_EVERY_LEVEL: Final = frozenset({"nodes", "pageInfo"})
 """Parts of a page, which is no level of its own."""
 SPENT: Final = re.compile(r'"spent":\d+,"left":\d+,"resetAt":"[^"]*"')
@@ -188,7 +190,7 @@ class Walk:
         return tree
 
     def _pieces(self, tree: Tree, write: Write, variables: Mapping[str, Any]) -> list[str]:
-        """Return documents that select a tree together, each below the limit of cost, with pages as large as fit.
+        """Return documents that select a tree together, each below the limits, with pages as large as fit.
 
         Raises StopIteration for a list in lists that is above the limit with pages of one: nobody may ask for it.
         """
@@ -196,8 +198,11 @@ class Walk:
         def cost(text: str) -> int:
             return operation_cost(self.priced, parse(text), None, variables)
 
+        def fits(text: str) -> bool:
+            return len(TOKEN.findall(text)) <= TOKENS_MAX and cost(text) <= PIECE_COST_MAX
+
         found = []
-        for part in _parts(tree, lambda one: cost(write(LISTED, one)) <= PIECE_COST_MAX):
+        for part in _parts(tree, lambda one: fits(write(LISTED, one))):
             texts = (write(LISTED, part), write(PAGE, part), write(1, part).replace(NESTED, "(first: 1)"))
             found.append(next(text for text in texts if cost(text) <= COST_MAX))
         return found
