@@ -41,7 +41,7 @@ class Rows:
                 self._state(group, plant, index, batch)
         if step.kind == "RECEIPT":
             batch = step.outputs[0][0]
-            self.aliases.append((plant, "SUPPLIER_LOT", "S1", f"L{batch}", batch, None))
+            self.aliases.append((plant, "SUPPLIER_LOT", "S1", f"L{batch}", batch, f"l{batch}", None))
         else:
             self.processes[step.process, plant] = _process(step)
         use, lines = USES.get(step.kind, "CONSUMED"), itertools.count()
@@ -113,4 +113,4 @@ def _process(step: Step) -> tuple[Any, ...]:
         source, destination = plant_code(step.other), plant_code(step.plant)
     state, closed = ("OPEN", None) if step.kind == "DISPATCH" else ("CLOSED", step.at_us)
     facts = step.process, step.plant, kind, state, order, None, None, step.at_us, closed
-    return (*facts, customer, source, destination, "{}")
+    return (*facts, customer, source, destination, None if order is None else order.lower(), "{}")

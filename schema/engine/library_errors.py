@@ -46,6 +46,13 @@ VARIABLE_WRONG: Final = message("VARIABLE_WRONG", "The value of the variable `${
 VARIABLE_WRONG_AT: Final = message(
     "VARIABLE_WRONG_AT", "The value of the variable `${variable}` is wrong at `{place}`."
 )
+VARIABLE_FIELD_UNKNOWN: Final = message(
+    "VARIABLE_FIELD_UNKNOWN",
+    "The value of the variable `${variable}` has the field `{field}`, which the type {type} does not have.",
+)
+VARIABLE_FIELD_MISSING: Final = message(
+    "VARIABLE_FIELD_MISSING", "The value of the variable `${variable}` lacks the field `{field}` of the type {type}."
+)
 VALUE_WRONG_AT: Final = message("VALUE_WRONG_AT", "{where} {why}")
 ANONYMOUS_NOT_ALONE: Final = message(
     "ANONYMOUS_NOT_ALONE", "An operation without a name must be the only one of its document."
@@ -85,6 +92,18 @@ TEXTS: Final = (
     _text(r"This anonymous operation must be the only", OPERATION_WRONG, ANONYMOUS_NOT_ALONE),
     _text(r".*OneOf Input Object '(?P<type>[^']*)' must specify exactly one", BAD_USER_INPUT, ONE_KEY),
     _text(r"Variable '\$(?P<variable>\w+)' of required type '[^']*' was not", BAD_USER_INPUT, VARIABLE_MISSING),
+    _text(
+        r"Variable '\$(?P<variable>\w+)' has invalid value[^:]*: Expected value of type '(?P<type>[^']*)'"
+        r" not to include unknown field '(?P<field>[^']*)'",
+        BAD_USER_INPUT,
+        VARIABLE_FIELD_UNKNOWN,
+    ),
+    _text(
+        r"Variable '\$(?P<variable>\w+)' has invalid value[^:]*: Expected value of type '(?P<type>[^']*)'"
+        r" to include required field '(?P<field>[^']*)'",
+        BAD_USER_INPUT,
+        VARIABLE_FIELD_MISSING,
+    ),
     _text(r"Variable '\$(?P<variable>\w+)' has invalid value at (?P<place>[^:]*):", BAD_USER_INPUT, VARIABLE_WRONG_AT),
     _text(r"Variable '\$(?P<variable>\w+)' has invalid value", BAD_USER_INPUT, VARIABLE_WRONG),
 )

@@ -202,11 +202,12 @@ def test_wrong_body_then_a_clear_status_and_the_plant_goes_on(plant: Group, name
 
 
 @pytest.mark.usefixtures("nothing_written")
-def test_nobody_then_a_bare_401_whatever_is_sent(plant: Group) -> None:
+def test_nobody_then_a_401_with_its_code_whatever_is_sent(plant: Group) -> None:
     url = f"{plant.nodes['SH1'].url}/graphql"
     for body in (WHOLE, BRACKETS[:100_000], b"hello"):
         answer = httpx2.post(url, content=body, headers={"Content-Type": JSON}, trust_env=False)
-        assert (answer.status_code, answer.content) == (401, b"")
+        (error,) = answer.json()["errors"]
+        assert (answer.status_code, error["extensions"]) == (401, {"code": "UNAUTHENTICATED"})
 
 
 MILK = event(1, action="ADD", bizStep="commissioning", quantityList=[some("milk.1", 10)])
