@@ -194,7 +194,7 @@ class LedgerReplay:
     """One ledger in one store, followed from outside: bytes, leaves, the root at every size, and the state."""
 
     log_id: int
-    reading: bool = True  # whether its entries are folded into state
+    reading: bool = True  # True if its entries are folded into `state`
     state: LedgerState = field(init=False)
     leaves: list[bytes] = field(default_factory=list)
     entries: list[dict[str, Any]] = field(default_factory=list)

@@ -71,7 +71,7 @@ class World:
 
     `cloned_twins` are the inactive copies of cloned plants, with the replays of their ledgers. `replays` are those of
     all ledgers, by node and ledger, and `followed` says at which write each node was read. `signers` are all keys that
-    a ledger ever had, by its origin; `withdrawn` the ids of keys that sign in no more. `unknown` are the types that the
+    a ledger ever had, by its origin; `withdrawn` the ids of withdrawn keys. `unknown` are the types that the
     hub's program does not know. `nested` is what others do while a message is on its way.
     """
 

@@ -28,7 +28,7 @@ from schema.engine.limits import ERRORS_MAX, INTROSPECTION_LISTS_MAX, NESTING_MA
 TOKENS_TOO_MANY: Final = message("TOKENS_TOO_MANY", "The document has more than {most} tokens.")
 VALUE_TOO_DEEP: Final = message("VALUE_TOO_DEEP", "A value is nested deeper than {most} levels.")
 ERRORS_TOO_MANY: Final = message(
-    "ERRORS_TOO_MANY", "The document has more than {most} errors. Further ones are not told."
+    "ERRORS_TOO_MANY", "The document has more than {most} errors. Further errors are not listed."
 )
 INTROSPECTION_TOO_DEEP: Final = message(
     "INTROSPECTION_TOO_DEEP", "The introspection has more than {most} lists inside each other."

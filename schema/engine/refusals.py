@@ -226,7 +226,7 @@ QUOTED_MAX: Final = 200
 """Characters of a datum that a message quotes. An ellipsis replaces the rest."""
 
 
-def told(refusal: Refusal, language: Language) -> str:
+def message_of(refusal: Refusal, language: Language) -> str:
     """Return the message of a refusal. It quotes control, format and line characters as escapes."""
     data = {name: _quoted(value) for name, value in refusal.data.items()}
     return word(Notice(refusal.code, refusal.text, data), language)
@@ -251,7 +251,7 @@ def refused(refusal: Refusal, language: Language) -> RefusalAnswer:
     data = {name: _value(refusal, key, one, language) for key, (name, one) in shown(refusal.code).items()}
     return REFUSALS[refusal.code](
         code=refusal.code,
-        message=told(refusal, language),
+        message=message_of(refusal, language),
         path=list(refusal.path) or None,
         further_refusals=[refused(one, language) for one in refusal.further],
         **data,
@@ -308,7 +308,7 @@ def query_error(refusal: Refusal, language: Language) -> GraphQLError:
         for key, (name, _) in shown(refusal.code).items()
         for said in [refusal.data.get(key)]
     }
-    return GraphQLError(told(refusal, language), extensions={**data, "code": refusal.code})
+    return GraphQLError(message_of(refusal, language), extensions={**data, "code": refusal.code})
 
 
 def types() -> Iterable[type]:

@@ -29,7 +29,7 @@ class DatumKind(Enum):
     WORD = auto()
     """A term in the text of the refusal. It has no field of its own."""
     UNIT = auto()
-    """The unit of the quantities beside it. It has no field of its own."""
+    """The unit of the quantities in the same refusal. It has no field of its own."""
 
 
 @dataclass(frozen=True, slots=True)

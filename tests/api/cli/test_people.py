@@ -65,14 +65,14 @@ class Mill:
     async def follow(self, connection: ClientConnection, token: str) -> None:
         init = {"type": "connection_init", "payload": {"authorization": f"Bearer {token}"}}
         await connection.send(json.dumps(init))
-        assert await heard(connection) == {"type": "connection_ack"}
+        assert await received(connection) == {"type": "connection_ack"}
         await connection.send(json.dumps({"id": "1", "type": "subscribe", "payload": {"query": STREAM}}))
 
     def socket(self) -> connect:
         return connect(f"{self.url.replace('http', 'ws')}/graphql", subprotocols=["graphql-transport-ws"])  # type: ignore[list-item]
 
 
-async def heard(connection: ClientConnection) -> Any:
+async def received(connection: ClientConnection) -> Any:
     async with asyncio.timeout(patient(30)):
         return json.loads(await connection.recv())
 
@@ -112,7 +112,7 @@ async def test_role_revoked_while_signed_in_then_the_next_request_is_refused_and
         await asyncio.to_thread(mill.person, "revoke", "li.wei", "--role", "quality")
 
         assert codes(mill.ask(token, LEDGER)) == ["NOT_PERMITTED"]
-        ended = await heard(connection)
+        ended = await received(connection)
         assert (ended["type"], "NOT_PERMITTED" in json.dumps(ended)) in {("error", True), ("next", True)}, ended
     assert httpx2.get(mill.url + link).status_code == 404
     assert mill.ask(token, NAME).json()["data"] == {"viewer": {"name": "li.wei"}}

@@ -226,11 +226,11 @@ def test_validated_then_each_row_has_the_result_of_the_save_and_nothing_is_recor
     validated = finished(here, rows(on_refusal, wrong=wrong), request, validates=True)
 
     assert here.everything() == before
-    told = [(one.outcome, one.refusal) for one in results(here, validated.id)]
+    validated_rows = [(one.outcome, one.refusal) for one in results(here, validated.id)]
     assert {one.entry_idx for one in results(here, validated.id)} == {None}
     save = finished(here, rows(on_refusal, wrong=wrong), request)
     assert save.id != validated.id, "the request id was still unused"
-    assert [(one.outcome, one.refusal) for one in results(here, save.id)] == told
+    assert [(one.outcome, one.refusal) for one in results(here, save.id)] == validated_rows
     assert numbers(save) == numbers(validated)
 
 

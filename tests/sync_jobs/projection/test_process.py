@@ -190,17 +190,17 @@ def test_node_killed_while_it_waits_for_an_answer_then_one_line_in_the_log(group
     url = group.hub.node.store.engine.url.render_as_string(hide_password=False)
     command = [sys.executable, "-P", "-m", "sync_jobs.projection.process"]
     pipes: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, **pipes) as beside:
-        assert beside.stdin is not None
-        assert beside.stdout is not None
-        assert beside.stderr is not None
-        beside.stdin.write(f"{json.dumps({'url': url})}\n".encode())
-        beside.stdin.flush()
-        assert beside.stdout.readline() == b"ready\n"
-        beside.stdout.close()
-        beside.stdin.write(b"project\n")
-        beside.stdin.close()
-        said = beside.stderr.read().decode()
+    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, **pipes) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(f"{json.dumps({'url': url})}\n".encode())
+        process.stdin.flush()
+        assert process.stdout.readline() == b"ready\n"
+        process.stdout.close()
+        process.stdin.write(b"project\n")
+        process.stdin.close()
+        said = process.stderr.read().decode()
     assert [line.partition(" WARNING ")[2] for line in said.splitlines()] == [
         "__main__ the node of this projection process was killed, so the process ends"
     ]
