@@ -1,5 +1,6 @@
 """The audit log: ledger entries, signed and immutable."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Final, Self
 
@@ -281,22 +282,22 @@ async def _correction(info: Info, row: CorrectionRow | None) -> EntryCorrection 
 
 
 HistoryOrder = Annotated[LedgerEntryOrder | None, argument("Order. Without it, ledger by ledger, the oldest first.")]
-"""The order of the entries about a thing."""
 
 
-async def history_of(
-    info: Info,
-    kind: Subject,
-    parts: tuple[int | str, ...],
-    page: tuple[int | None, str | None],
-    order_by: LedgerEntryOrder | None,
-) -> Connection[LedgerEntry]:
-    """Return a page, given as `first` and `after`, of the entries about a thing."""
-    order = BY_POSITION if order_by is None else Order(order_by.field, order_by.direction)
-    return await info.children(
-        Permission.LEDGER_READ, history_page, history_count, thing(kind, parts), page,
-        key=lambda row: (row.log_id, row.idx), make=LedgerEntry.of, order=order,
-    )  # fmt: skip
+def history_field(said: str, of: Callable[[Any], tuple[Subject, tuple[int | str, ...]]]) -> Any:
+    """Declare the field `history` of a type: pages of the entries about the thing whose kind and parts `of` returns."""
+
+    async def history(
+        self: Any, info: Info, order_by: HistoryOrder = None, first: First = PAGE_DEFAULT, after: After = None
+    ) -> Connection[LedgerEntry] | None:
+        order = BY_POSITION if order_by is None else Order(order_by.field, order_by.direction)
+        return await info.children(
+            Permission.LEDGER_READ, history_page, history_count, thing(*of(self)), (first, after),
+            key=lambda row: (row.log_id, row.idx), make=LedgerEntry.of, order=order,
+        )  # fmt: skip
+
+    without = f"Null with an error NOT_PERMITTED without the permission `{Permission.LEDGER_READ}`."
+    return field(f"{said} {without}", permission=Permission.LEDGER_READ)(history)
 
 
 @findable("entry", int, int)

@@ -27,7 +27,7 @@ from plants.store.logistics.in_transit import awaited_batches
 from plants.store.production.batch_records import made_by, used_by_count, used_by_page
 from plants.store.production.process_listings import OLDEST_FIRST, process_key
 from plants.store.sql.orders import Order
-from schema.audit.history import EntryCorrection, HistoryOrder, LedgerEntry, correction_at, history_of
+from schema.audit.history import EntryCorrection, correction_at, history_field
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.fields import argument, described, field, object_type
@@ -174,15 +174,10 @@ class Batch(Node):
         made = self._statement
         return None if made is None else await correction_at(info, made)
 
-    @field(
-        "Ledger entries about it, and those that moved goods of it. "
-        "Null with an error NOT_PERMITTED without the permission `ledger:read`.",
-        permission=Permission.LEDGER_READ,
+    history = history_field(
+        "Ledger entries about it, and those that moved goods of it.",
+        lambda one: (Subject.BATCH, (one.known.stated.id,)),
     )
-    async def history(
-        self, info: Info, order_by: HistoryOrder = None, first: First = PAGE_DEFAULT, after: After = None
-    ) -> Connection[LedgerEntry] | None:
-        return await history_of(info, Subject.BATCH, (self.known.stated.id,), (first, after), order_by)
 
     @property
     def _statement(self) -> tuple[int, int] | None:

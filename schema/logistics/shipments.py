@@ -24,7 +24,7 @@ from plants.store.logistics.shipments import (
 )
 from plants.store.production.process_records import ProcessRow, inputs_count, inputs_page, lines_by_key
 from plants.store.sql.orders import Order
-from schema.audit.history import EntryCorrection, HistoryOrder, LedgerEntry, correction_of_record, history_of
+from schema.audit.history import EntryCorrection, correction_of_record, history_field
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
@@ -99,14 +99,7 @@ class Shipment(Node):
     async def correction(self, info: Info) -> EntryCorrection | None:
         return await correction_of_record(info, self._place)
 
-    @field(
-        "Ledger entries about it. Null with an error NOT_PERMITTED without the permission `ledger:read`.",
-        permission=Permission.LEDGER_READ,
-    )
-    async def history(
-        self, info: Info, order_by: HistoryOrder = None, first: First = PAGE_DEFAULT, after: After = None
-    ) -> Connection[LedgerEntry] | None:
-        return await history_of(info, Subject.SHIPMENT, (self.row.id,), (first, after), order_by)
+    history = history_field("Ledger entries about it.", lambda one: (Subject.SHIPMENT, (one.row.id,)))
 
     @property
     def _place(self) -> tuple[int, int]:

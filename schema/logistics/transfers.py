@@ -36,7 +36,7 @@ from plants.store.logistics.transfers import (
     transfers_page,
 )
 from plants.store.sql.orders import Order
-from schema.audit.history import HistoryOrder, LedgerEntry, history_of
+from schema.audit.history import history_field
 from schema.engine.abilities import Ability, ability
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
@@ -179,14 +179,7 @@ class Transfer(Node):
 
         return await ability(info, Permission.TRANSFER_RUN, destination.number, check)
 
-    @field(
-        "Ledger entries about it. Null with an error NOT_PERMITTED without the permission `ledger:read`.",
-        permission=Permission.LEDGER_READ,
-    )
-    async def history(
-        self, info: Info, order_by: HistoryOrder = None, first: First = PAGE_DEFAULT, after: After = None
-    ) -> Connection[LedgerEntry] | None:
-        return await history_of(info, Subject.TRANSFER, (self.seen.id,), (first, after), order_by)
+    history = history_field("Ledger entries about it.", lambda one: (Subject.TRANSFER, (one.seen.id,)))
 
     @classmethod
     def of(cls, seen: TransferSeen) -> Self:

@@ -19,7 +19,7 @@ from plants.store.materials.definitions import (
     materials_page,
 )
 from plants.store.materials.definitions import Material as MaterialRow
-from schema.audit.history import HistoryOrder, LedgerEntry, history_of
+from schema.audit.history import history_field
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
@@ -86,14 +86,7 @@ class Material(Node):
     async def unit(self, info: Info) -> Unit:
         return required(await Unit.load(info, self.number, self.unit_code))
 
-    @field(
-        "Ledger entries that define it. Null with an error NOT_PERMITTED without the permission `ledger:read`.",
-        permission=Permission.LEDGER_READ,
-    )
-    async def history(
-        self, info: Info, order_by: HistoryOrder = None, first: First = PAGE_DEFAULT, after: After = None
-    ) -> Connection[LedgerEntry] | None:
-        return await history_of(info, Subject.MATERIAL, (self.number, self.code), (first, after), order_by)
+    history = history_field("Ledger entries that define it.", lambda one: (Subject.MATERIAL, (one.number, one.code)))
 
     @classmethod
     def of(cls, row: MaterialRow) -> Self:

@@ -21,12 +21,11 @@ from plants.store.materials.definitions import (
 )
 from plants.store.sql.filters import CodeCriterion
 from plants.store.sql.orders import Order
-from schema.audit.history import HistoryOrder, LedgerEntry, history_of
-from schema.engine.connections import After, Connection, First
+from schema.audit.history import history_field
+from schema.engine.connections import Connection
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.filters import CodeFilter, criterion
-from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
 from schema.engine.orders import Ordering
@@ -62,14 +61,9 @@ class PlantDefinition(Node):
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.number)
 
-    @field(
-        "Ledger entries that define it. Null with an error NOT_PERMITTED without the permission `ledger:read`.",
-        permission=Permission.LEDGER_READ,
+    history = history_field(
+        "Ledger entries that define it.", lambda one: (Subject(one.kind.lower()), (one.number, one.code))
     )
-    async def history(
-        self, info: Info, order_by: HistoryOrder = None, first: First = PAGE_DEFAULT, after: After = None
-    ) -> Connection[LedgerEntry] | None:
-        return await history_of(info, Subject(self.kind.lower()), (self.number, self.code), (first, after), order_by)
 
     @classmethod
     def of(cls, row: MasterRecord) -> Self:

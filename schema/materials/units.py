@@ -22,7 +22,7 @@ from plants.store.materials.units import (
     units_count,
     units_page,
 )
-from schema.audit.history import HistoryOrder, LedgerEntry, history_of
+from schema.audit.history import history_field
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
@@ -73,15 +73,10 @@ class Unit(Node):
     async def base_unit(self, info: Info) -> Annotated["Unit", strawberry.lazy("schema.materials.units")]:
         return Unit.of(required(built_in_unit(self.base_code)), info.context.language)
 
-    @field(
-        "Ledger entries that define it. A built-in unit has none. "
-        "Null with an error NOT_PERMITTED without the permission `ledger:read`.",
-        permission=Permission.LEDGER_READ,
+    history = history_field(
+        "Ledger entries that define it. A built-in unit has none.",
+        lambda one: (Subject.UNIT, (one.number or BUILT_IN, one.code)),
     )
-    async def history(
-        self, info: Info, order_by: HistoryOrder = None, first: First = PAGE_DEFAULT, after: After = None
-    ) -> Connection[LedgerEntry] | None:
-        return await history_of(info, Subject.UNIT, (self.number or BUILT_IN, self.code), (first, after), order_by)
 
     @classmethod
     def of(cls, row: UnitRow, language: Language) -> Self:
