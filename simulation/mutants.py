@@ -232,8 +232,8 @@ def own_request_approved() -> AbstractContextManager[None]:
     """Who asked for a change may approve it."""
     real = change_requests.check_decidable
 
-    def check(proposal: Any, *, decider: str, level: Any, content: str, at: Any) -> None:
-        real(proposal, decider=f"not {decider}", level=level, content=content, at=at)
+    def check(proposal: Any, *, decider: str, level: Any, at: Any) -> None:
+        real(proposal, decider=f"not {decider}", level=level, at=at)
 
     return patched_everywhere(real, check)
 

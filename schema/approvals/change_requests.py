@@ -164,7 +164,7 @@ class ChangeRequest(Node):
                 raise Refusal(CHANGE_ALREADY_DECIDED, change=row.change_id, state=verdict)
         proposal = proposal_in(row, (await self.batch(info)).code)
         decider, now = info.context.actor.actor_id, info.services.clock.now()
-        check_decidable(proposal, decider=decider, level=level, content=row.proposal, at=now)
+        check_decidable(proposal, decider=decider, level=level, at=now)
 
     @property
     def position(self) -> tuple[int, int]:

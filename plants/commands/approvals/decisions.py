@@ -99,8 +99,7 @@ def _decidable(writer: LedgerWriter, order: Decision, level: ChangeLevel) -> Pro
                 check_content(proposal, order.proposal)
             if level is ChangeLevel.HUB:
                 check_not_directed(session, plant, order.change)
-            decider, content = writer.actor.person, proposal.content
-            check_decidable(proposal, decider=decider, level=level, content=content, at=writer.call.now)
+            check_decidable(proposal, decider=writer.actor.person, level=level, at=writer.call.now)
         with refusals.at("comment"):
             if order.comment or order.verdict is ChangeVerdict.REJECTED:
                 check_text("comment", order.comment, REASON_LENGTH_MAX)

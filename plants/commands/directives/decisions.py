@@ -5,7 +5,7 @@ from datetime import datetime
 
 from plants.commands.approvals.decisions import apply_change
 from plants.commands.directives.applying import Answer, Applying
-from plants.rules.approvals.change_requests import ChangeLevel, ChangeVerdict, Proposal, check_decidable
+from plants.rules.approvals.change_requests import ChangeLevel, ChangeVerdict, Proposal, check_content, check_decidable
 from plants.rules.approvals.events import CHANGE_DECIDED, CHANGE_REFUSED, ChangeDecided
 from plants.rules.approvals.refusals import CHANGE_UNKNOWN
 from plants.rules.ledger.events import Entry
@@ -68,9 +68,9 @@ def apply_decision(applying: Applying, decided: Decided) -> Answer:
         proposal,
         decider=decided.decider.person,
         level=ChangeLevel.HUB,
-        content=payload["proposal"],
         at=decided.known_at,
     )
+    check_content(proposal, payload["proposal"])
     goods = goods_by_id(applying.session, applying.plant, proposal.batch_id)
     met_version = None if goods is None else goods.version
     return Answer(met_version, _carry_out(applying, decided, proposal))

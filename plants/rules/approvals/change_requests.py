@@ -148,11 +148,10 @@ def propose_adjustment(location: str, present: int, counted: Quantity) -> Propos
     return ProposedChange(kind, (difference,), detail, POLICIES[kind].levels)
 
 
-def check_decidable(proposal: Proposal, *, decider: str, level: ChangeLevel, content: str, at: datetime) -> None:
-    """Raise the Refusal that names why this person may not decide this content here and then, if they may not."""
+def check_decidable(proposal: Proposal, *, decider: str, level: ChangeLevel, at: datetime) -> None:
+    """Raise the Refusal that names why this user may not decide the request here and then, if they may not."""
     if proposal.state is not ChangeState.REQUESTED:
         raise Refusal(CHANGE_ALREADY_DECIDED, change=proposal.id, state=proposal.state)
-    check_content(proposal, content)
     if level not in proposal.levels:
         levels = ", ".join(sorted(proposal.levels))
         raise Refusal(CHANGE_LEVEL_WRONG, change=proposal.id, levels=levels)
