@@ -11,6 +11,7 @@ from babel import Locale
 from pydantic.fields import FieldInfo
 
 from api.http.routes import ROUTES
+from api.http.serve import CONCURRENT_MAX
 from auth.actors import Role
 from auth.permissions import Permission
 from infra.messages import languages, translate
@@ -134,8 +135,9 @@ The answers follow [GraphQL over HTTP](https://graphql.github.io/graphql-over-ht
 
 ## WebSocket
 
-A subscription that is refused gets an `error` message with the same errors, and the connection stays. A connection is
-closed with one of these codes:
+A subscription that is refused before it begins gets an `error` message with the same errors: for its document, its
+cost or its number. A field that refuses without the permission, also after a role was revoked, answers `next` with
+`data: null` and the errors, then `complete`. The connection stays. It is closed with one of these codes:
 
 | code | meaning | what to do |
 | --- | --- | --- |
@@ -222,7 +224,7 @@ in `extensions.limitName` and its number in `extensions.limit`. [Errors](errors.
 connection above a limit is closed. `server { limits }` returns the most important limits.
 `batchloom reference --write` generates this page from the declarations.
 """
-COSTS: Final = """## Cost
+COSTS: Final = f"""## Cost
 
 The cost of an operation is known before it is executed. It follows the
 [GraphQL cost specification](https://ibm.github.io/graphql-specs/cost-spec.html): the type cost of the answer, plus the
@@ -242,9 +244,15 @@ Every answer has `extensions.cost`: `requested` is the cost of this operation, `
 budget, and `resetAt` is the time at which the budget is full again.
 
 An operation above `COST_MAX` is refused: ask for smaller pages, or for fewer lists inside lists. An operation above the
-rest of the budget is refused with status 429 and `Retry-After`, and can be sent again then. A refused operation costs
-nothing, and neither does one with wrong variables. The budget is counted in the memory of each process. Several
-processes of one node, behind a load balancer, each grant the whole budget. A restart begins a new minute.
+rest of the budget is refused with status 429 and `Retry-After`, and can be sent again then. Neither of them costs
+anything, and nor does an operation with wrong variables. An operation that a field refuses keeps its cost, such as a
+page above `PAGE_MAX`. The budget is counted in the memory of each process. Several processes of one node, behind a load
+balancer, each grant the whole budget. A restart begins a new minute.
+
+## Connections
+
+A node with {CONCURRENT_MAX:,} connections and requests answers 503. Idle connections count too. Put a reverse proxy
+before it that limits the connections of an address and closes idle ones.
 """
 
 
