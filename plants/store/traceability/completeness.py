@@ -206,14 +206,9 @@ class _Look:
             yield Gap(kind, plant, None, transfer, tuple(sorted(transfers[transfer])))
 
     def _arrivals(self) -> list[tuple[int, int]]:
-        """Return the transfers that brought traced batches to a plant, whether or not the walk went over them.
-
-        A receipt says so even where nothing of a batch came in.
-        """
+        """Return the transfers with traced batches that a plant received, also where nothing of a batch came in."""
         sql = (
-            f"SELECT source_id, target_id FROM edges WHERE {in_list(self._session, 'target_id', 'ids')}"
-            f" AND use = 'TRANSFERRED' AND {self._in_scope()}"
-            f" UNION SELECT transfer_id, batch_id FROM transfer_lines WHERE {in_list(self._session, 'batch_id', 'ids')}"
+            f"SELECT transfer_id, batch_id FROM transfer_lines WHERE {in_list(self._session, 'batch_id', 'ids')}"
             f" AND received IS NOT NULL AND {self._in_scope()}"
         )
         return [(transfer, batch) for transfer, batch in self._session.rows(sql, self._with(ids=self._traced.batches))]
